@@ -1,0 +1,1 @@
+"""Virtual handhelds that run the shipped scanner code from a seed."""

@@ -1,0 +1,1 @@
+"""Sends what is owed: leases notices from the outbox, sends them, proves it."""

@@ -1,0 +1,1 @@
+"""What a notice can travel by; one folder a channel."""

@@ -1,0 +1,1 @@
+"""Capture: read a barcode, journal it, beep, send it."""

@@ -1,0 +1,1 @@
+"""Where the tracker's SQLAlchemy lives, and nowhere else in the tracker."""
