@@ -1,0 +1,37 @@
+"""Every error the tracker raises on purpose, and what the caller can do about it."""
+
+
+class LastscanError(Exception):
+    """Something a caller can mend; the message says how."""
+
+
+class UnreadableLabelError(LastscanError):
+    """A number does not have the form it should: scan or type it again."""
+
+
+class BadNameError(LastscanError):
+    """A device, site, facility or departure name is not of the agreed form."""
+
+
+class BadBookingError(LastscanError):
+    """A booking cannot be taken as it stands; `pointer` names the field, as in RFC 6901."""
+
+    def __init__(self, message: str, *, pointer: str) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class BadNetworkError(LastscanError):
+    """A facility or departure makes no sense: named, kept aside, the rest goes on."""
+
+
+class UnknownDeviceError(LastscanError):
+    """No such device is registered: `lastscan device add` registers one."""
+
+
+class DeviceExistsError(LastscanError):
+    """The device is registered already: `--move` gives it a new site."""
+
+
+class StoreError(LastscanError):
+    """The database cannot do what was asked now; nothing was changed."""

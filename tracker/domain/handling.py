@@ -1,0 +1,87 @@
+"""The facts: what was done to a piece, where and when, and how we know."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """Kinds of handling that mean something to us. Any other word on the wire is kept and shown as *other*."""
+
+    BOOK = "book"
+    ACCEPT = "accept"
+    ARRIVE = "arrive"
+    UNLOAD = "unload"
+    UNPACK = "unpack"
+    CUSTOMS_IN = "customs_in"
+    CUSTOMS_OUT = "customs_out"
+    SORT = "sort"
+    HOLD = "hold"
+    RELEASE = "release"
+    PACK = "pack"
+    LOAD = "load"
+    DEPART = "depart"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    ATTEMPT = "attempt"
+    READY_FOR_PICKUP = "ready_for_pickup"
+    DELIVER = "deliver"
+    RETURN = "return"
+    DAMAGE = "damage"
+    REPLAN = "replan"
+    VOID = "void"
+
+
+RANK = {kind: rank for rank, kind in enumerate(Kind)}
+"""Which of two things at the same instant came first: the order in which a building is walked through."""
+
+OTHER_RANK = len(RANK)
+
+MOVES = frozenset({Kind.ACCEPT, Kind.ARRIVE, Kind.UNLOAD, Kind.SORT, Kind.LOAD, Kind.DEPART, Kind.UNPACK, Kind.PACK})
+"""Kinds that say where a piece is and that it goes on."""
+
+
+class EventKey(NamedTuple):
+    """What makes a fact the same fact for ever: `origin` (`dev:h-0017`, `api:demo`, …) and a key inside it."""
+
+    origin: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.origin}#{self.key}"
+
+
+def scan_key(dev: str, ep: str, q: int) -> EventKey:
+    """The key of a scan: device, epoch of its journal, its number there. A resend is the same event."""
+    return EventKey(f"dev:{dev}", f"{ep}:{q}")
+
+
+@dataclass(frozen=True, slots=True)
+class HandlingEvent:
+    """One accepted fact about a piece."""
+
+    happened_at: datetime  # fixed when the fact was committed; by the device's clock, corrected
+    event_key: EventKey
+    kind: str  # a `Kind`, or any other word a device sent
+    facility: str
+    code: str  # what was read, exactly
+    recorded_at: datetime  # by our clock, when it was committed
+    sort_point: str | None = None
+    into: str | None = None  # the container or departure it goes into
+    reason: str | None = None
+    voids: EventKey | None = None
+    estimated: bool = False  # the time is only when we heard of it
+    error_ms: int = 0  # how far `happened_at` may be off
+    operator: str | None = None
+
+    @property
+    def order(self) -> tuple[datetime, int, EventKey]:
+        """Where this event stands among a piece's events, whatever order they came in."""
+        return (self.happened_at, _rank(self.kind), self.event_key)
+
+
+def _rank(kind: str) -> int:
+    try:
+        return RANK[Kind(kind)]
+    except ValueError:
+        return OTHER_RANK

@@ -1,0 +1,30 @@
+"""Numbers and names: parsed once at the edge, valid ever after."""
+
+from tracker.domain.ids.names import (
+    DepartureName,
+    facility_code,
+    facility_of_site,
+    is_departure,
+    is_epoch,
+    is_wire_name,
+    wire_name,
+)
+from tracker.domain.ids.plate import NOTHING_READ, LicencePlate
+from tracker.domain.ids.readings import Candidate, readings
+from tracker.domain.ids.s10 import S10Number, scattered_serial
+
+__all__ = [
+    "NOTHING_READ",
+    "Candidate",
+    "DepartureName",
+    "LicencePlate",
+    "S10Number",
+    "facility_code",
+    "facility_of_site",
+    "is_departure",
+    "is_epoch",
+    "is_wire_name",
+    "readings",
+    "scattered_serial",
+    "wire_name",
+]
