@@ -1,0 +1,146 @@
+"""The order of the attempts on one frame, cheapest first; it stops at the first whose read is accepted.
+
+1. zxing-cpp on the frame as it is: 86 % of codes end here.
+2. zbar on the same pixels.
+3. Crops: the bars found and straightened (`locate`), zxing-cpp with a local and then a global threshold.
+4. `still` only: the crops by zbar, evened out, smoothed along the bars; the whole frame enlarged, turned, evened,
+   sharpened.
+
+A camera stops after 3, because the next frame is the better attempt. Without OpenCV there are 1 and 2 only.
+Never a union of all attempts: measured, that gains 1.4 points and brings dozens of wrong reads.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from scanner.decode.readers import BarReader
+from scanner.decode.readings import Box
+from scanner.decode.votes import View, Votes
+from scanner.symbology import Symbology
+
+if TYPE_CHECKING:
+    from scanner.decode.readers import Pixels
+
+log = logging.getLogger(__name__)
+
+WORKING_PIXELS = 4_000_000  # above it the whole-frame attempts see a reduced copy; crops come from the original
+NO_NEW_STAGE_AFTER = 2.0  # seconds; the child is killed at three
+
+
+class Mode(Enum):
+    LIVE = "live"  # a camera: another frame follows
+    STILL = "still"  # one picture is all there is
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who looks: the first reader, and the second voter where there is one."""
+
+    first: BarReader
+    second: BarReader | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One reader on one view."""
+
+    stage: int
+    crop: str
+    pixels: Pixels
+    in_picture: Callable[[Box], Box]
+    reader: BarReader
+    rough: bool = False
+
+
+def read_frame(
+    picture: Image.Image,
+    votes: Votes,
+    *,
+    frame: int,
+    mode: Mode,
+    readers: Readers,
+    symbologies: frozenset[Symbology],
+    wanted: frozenset[Symbology] = frozenset(),
+    now: Callable[[], float] = time.perf_counter,
+) -> None:
+    """Cast the votes of one grey picture (mode `L`) until the frame has what it needs.
+
+    That is: one accepted read or, with `wanted`, an accepted read of each of them; and no weak code left
+    waiting for a vote that stages 2 and 3 could still give.
+    """
+    started = now()
+    for attempt in _attempts(picture, mode, readers, symbologies):
+        if _enough(votes, frame, attempt.stage, wanted):
+            return
+        if now() - started > NO_NEW_STAGE_AFTER:
+            log.debug("out of time before stage %d", attempt.stage)
+            return
+        for seen in attempt.reader.read(attempt.pixels, symbologies, rough=attempt.rough):
+            box = attempt.in_picture(seen.box)
+            votes.cast(seen, view=View(frame, attempt.crop), reader=attempt.reader.name, box=box)
+
+
+def _enough(votes: Votes, frame: int, next_stage: int, wanted: frozenset[Symbology]) -> bool:
+    accepted = votes.accepted(frame)
+    if not accepted or not wanted <= {read.symbology for read in accepted}:
+        return False
+    return next_stage > 3 or not votes.glimpsed()
+
+
+def _attempts(
+    picture: Image.Image, mode: Mode, readers: Readers, symbologies: frozenset[Symbology]
+) -> Iterator[Attempt]:
+    whole, enlarge = _working_frame(picture)
+    yield Attempt(1, "whole", whole, enlarge, readers.first)
+    if readers.second is not None:
+        yield Attempt(2, "whole", whole, enlarge, readers.second)
+    try:
+        import numpy as np
+
+        from scanner.decode import locate, retouch
+    except ImportError:
+        log.debug("OpenCV is not installed: stages 1 and 2 only (pip install lastscan[scan])")
+        return
+    crops = [(f"bars {place}", crop) for place, crop in enumerate(locate.bars(np.asarray(picture)))]
+    for name, crop in crops:
+        yield Attempt(3, name, crop.pixels, crop.in_picture, readers.first)
+        yield Attempt(3, name, crop.pixels, crop.in_picture, readers.first, rough=True)
+    if mode is Mode.LIVE:
+        return
+    both = [reader for reader in (readers.first, readers.second) if reader is not None]
+    if readers.second is not None:
+        for name, crop in crops:
+            yield Attempt(4, name, crop.pixels, crop.in_picture, readers.second)
+    for treatment in (retouch.evened, retouch.smoothed_along_bars):
+        for name, crop in crops:
+            for reader in both:
+                yield Attempt(4, name, treatment(crop.pixels), crop.in_picture, reader)
+    for name, view in retouch.views(np.asarray(whole)):
+        for reader in both:
+            yield Attempt(4, name, view.pixels, _then(view.in_picture, enlarge), reader)
+
+
+def _then(first: Callable[[Box], Box], second: Callable[[Box], Box]) -> Callable[[Box], Box]:
+    return lambda box: second(first(box))
+
+
+def _working_frame(picture: Image.Image) -> tuple[Image.Image, Callable[[Box], Box]]:
+    """The frame for whole-picture attempts, and how its boxes lie in the picture."""
+    scale = max(1.0, (picture.width * picture.height / WORKING_PIXELS) ** 0.5)
+
+    def in_picture(box: Box) -> Box:
+        first, second, third, fourth = ((round(x * scale, 1), round(y * scale, 1)) for x, y in box)
+        return (first, second, third, fourth)
+
+    if scale == 1.0:
+        return picture, in_picture
+    size = (max(1, int(picture.width / scale)), max(1, int(picture.height / scale)))
+    return picture.resize(size, Image.Resampling.BOX), in_picture

@@ -1,0 +1,143 @@
+"""A process that may die: strangers' pictures are decoded here, never in the tracker or the web server.
+
+The parent starts `python -m scanner.decode.child`, writes one request after another to its standard input and
+reads one answer for each. The child gives itself 512 MB of address space and three CPU seconds a picture; past
+that the kernel ends it, the parent starts another, and the picture is answered "no read". The child also looks at
+its own clock and begins no new stage after two seconds, so a picture that is merely hard does not come to that.
+
+A request is one line of JSON, `{"bytes": n, ...}`, followed by the n bytes of the picture; an answer is one line. The
+child's first line says that it is ready.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Collection, Iterable, Mapping
+from typing import IO, Any
+
+from scanner.decode.picture import FILES, MAX_BYTES, PictureRefusedError, open_picture
+from scanner.decode.readings import Box, Read
+from scanner.symbology import COURIER, Symbology
+
+READY = b"ready\n"
+PATIENCE = 15.0  # seconds by the wall: a child that neither answers nor burns CPU is hanging
+DID_NOT_START = "the reading process does not start; run `lastscan doctor` to see what is missing"
+DID_NOT_SURVIVE = "the picture took more time or memory than a picture may; take it again, closer and sharper"
+
+
+class ReadingChild:
+    """Reads pictures in a child process with hard limits; starts another child whenever one falls.
+
+    A context manager; thread-safe, one picture at a time. The child is started with the first picture.
+    """
+
+    def __init__(
+        self,
+        symbologies: Iterable[str] = COURIER,
+        lengths: Mapping[str, Collection[int]] | None = None,
+        *,
+        formats: tuple[str, ...] = FILES,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._settings = {
+            "symbologies": sorted(str(word) for word in symbologies),
+            "lengths": {str(word): sorted(allowed) for word, allowed in (lengths or {}).items()},
+            "formats": list(formats),
+        }
+        self._patience = patience
+        self._child: subprocess.Popen[bytes] | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def __enter__(self) -> ReadingChild:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child; the next picture would start another."""
+        with self._one_at_a_time:
+            self._end()
+
+    def read(self, content: bytes) -> tuple[list[Read], float]:
+        """The accepted reads of one picture file's content, and the milliseconds it took.
+
+        Raises PictureRefusedError when it is no picture, too large, or the child did not survive it.
+        """
+        if len(content) > MAX_BYTES:
+            open_picture(content)  # refuses it in words, and nothing is sent
+        with self._one_at_a_time:
+            answer = self._ask(content)
+        if "refused" in answer:
+            raise PictureRefusedError(answer["refused"])
+        return [_read_from(item) for item in answer["reads"]], float(answer["ms"])
+
+    def _ask(self, content: bytes) -> dict[str, Any]:
+        child = self._child or self._start()
+        if child is None or child.stdin is None or child.stdout is None:
+            return {"refused": DID_NOT_START}
+        try:
+            header = json.dumps({"bytes": len(content), **self._settings}).encode()
+            child.stdin.write(header + b"\n" + content)
+            child.stdin.flush()
+            line = _line_within(child.stdout, self._patience)
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):
+            line = b""
+        if not line.endswith(b"\n"):
+            self._end()
+            return {"refused": DID_NOT_SURVIVE}
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _start(self) -> subprocess.Popen[bytes] | None:
+        environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "scanner.decode.child"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0,
+        )  # fmt: skip
+        try:
+            ready = self._child.stdout is not None and _line_within(self._child.stdout, self._patience)
+        except TimeoutError:
+            ready = b""
+        if ready != READY:
+            self._end()
+        return self._child
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        child.wait()
+
+
+def _line_within(pipe: IO[bytes], seconds: float) -> bytes:
+    """One line from an unbuffered pipe; what came so far at its end, TimeoutError when it stays silent."""
+    deadline, line = time.monotonic() + seconds, b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        piece = os.read(pipe.fileno(), 65536)
+        if not piece:
+            break
+        line += piece
+    return line
+
+
+def _read_from(item: Mapping[str, Any]) -> Read:
+    first, second, third, fourth = ((float(x), float(y)) for x, y in item["box"])
+    box: Box = (first, second, third, fourth)
+    return Read(Symbology(item["symbology"]), item["text"], item["confidence"], box)

@@ -1,0 +1,128 @@
+"""When a read counts.
+
+| symbology | counts on | also |
+| --- | --- | --- |
+| Code 128, GS1-128, QR, Data Matrix, PDF417, Aztec, MaxiCode | one read | |
+| ITF | two agreeing reads, a length on the site's list | no list: six digits at least; never part of a longer read |
+| Code 39, Codabar, Code 93 | two agreeing reads | one alone is shown, not accepted |
+| EAN, UPC | two agreeing reads from different pixels, one of them zxing-cpp's | off unless asked for |
+
+A vote is another frame, another crop or the other decoder. The length lock comes *before* the vote: of 72 damaged
+ten-digit tags two votes alone gave nine wrong texts, all of six or eight digits; with the lock none. A text on
+the expected list counts as two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from scanner.decode.readings import Box, Read, Sighting
+from scanner.symbology import WEAK, Symbology
+
+SHORTEST_ITF = 6  # digits, where a site has given no list
+CODABAR_GUARDS = "ABCDTNE*abcdtne"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which pixels a sighting came from: `crop` is "whole" or names a cut-out or turn of `frame`."""
+
+    frame: int
+    crop: str
+
+
+@dataclass(slots=True)
+class _Ballot:
+    symbology: Symbology
+    text: str
+    box: Box
+    frame: int
+    voters: set[tuple[View, str]] = field(default_factory=set)
+
+
+class Votes:
+    """The reads of one label, over as many views and frames as it takes."""
+
+    def __init__(
+        self, lengths: Mapping[Symbology, Collection[int]] | None = None, expected: Collection[str] = ()
+    ) -> None:
+        self._lengths = dict(lengths or {})
+        self._expected = frozenset(expected)
+        self._ballots: dict[tuple[Symbology, str], _Ballot] = {}
+
+    def cast(self, seen: Sighting, *, view: View, reader: str, box: Box) -> None:
+        """Count one sighting; `box` in pixels of the whole picture. The same view and reader count once."""
+        key = (_family(seen.symbology), _essence(seen))
+        ballot = self._ballots.get(key)
+        if ballot is None:
+            ballot = self._ballots[key] = _Ballot(seen.symbology, seen.text, box, view.frame)
+        elif ballot.symbology is Symbology.CODE128 and seen.symbology is Symbology.GS1_128:
+            ballot.symbology, ballot.text = seen.symbology, seen.text  # zbar hides the leading FNC1
+        if ballot.frame != view.frame:
+            ballot.box, ballot.frame = box, view.frame
+        ballot.voters.add((view, reader))
+
+    def accepted(self, frame: int | None = None) -> list[Read]:
+        """What counts by now, in the order first seen; with `frame` only what was also seen in that frame."""
+        return [
+            Read(ballot.symbology, ballot.text, self._confidence(ballot), ballot.box)
+            for ballot in self._ballots.values()
+            if self._counts(ballot) and frame in (None, ballot.frame)
+        ]
+
+    def glimpsed(self) -> list[Read]:
+        """Weak codes still short of a vote: to show to the courier, never to keep."""
+        return [
+            Read(ballot.symbology, ballot.text, 0.5, ballot.box)
+            for ballot in self._ballots.values()
+            if self._eligible(ballot) and not self._counts(ballot)
+        ]
+
+    def _confidence(self, ballot: _Ballot) -> float:
+        agreed = len(ballot.voters) >= 2 or ballot.text in self._expected
+        return 1.0 if agreed else 0.9
+
+    def _counts(self, ballot: _Ballot) -> bool:
+        if not self._eligible(ballot):
+            return False
+        if ballot.symbology not in WEAK:
+            return True
+        if ballot.text in self._expected:
+            return True
+        if ballot.symbology is Symbology.EAN:
+            zbar_alone = {reader for _, reader in ballot.voters} == {"zbar"}
+            return len({view for view, _ in ballot.voters}) >= 2 and not zbar_alone
+        return len(ballot.voters) >= 2
+
+    def _eligible(self, ballot: _Ballot) -> bool:
+        lengths = self._lengths.get(ballot.symbology)
+        if lengths and len(ballot.text) not in lengths:
+            return False
+        if ballot.symbology is not Symbology.ITF:
+            return True
+        if not lengths and len(ballot.text) < SHORTEST_ITF:
+            return False
+        if not ballot.text.strip("0"):
+            return False  # all noughts: how a fixed reader on a belt says "looked, read nothing"
+        return not self._part_of_a_longer(ballot.text)
+
+    def _part_of_a_longer(self, digits: str) -> bool:
+        return any(
+            digits in other.text and len(other.text) > len(digits)
+            for other in self._ballots.values()
+            if other.symbology is Symbology.ITF
+        )
+
+
+def _family(symbology: Symbology) -> Symbology:
+    return Symbology.CODE128 if symbology is Symbology.GS1_128 else symbology
+
+
+def _essence(seen: Sighting) -> str:
+    """The text as two honest readers agree on it: conventions about guards and leading noughts taken off."""
+    if seen.symbology is Symbology.CODABAR:
+        return seen.text.strip(CODABAR_GUARDS)
+    if seen.symbology is Symbology.EAN:
+        return seen.text.lstrip("0")
+    return seen.text
