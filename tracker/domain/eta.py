@@ -1,0 +1,87 @@
+"""When a piece should be in the customer's hands: a window, and why. Simple until history teaches better."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from tracker.domain.handling import Kind
+from tracker.domain.network import Facility
+from tracker.domain.shipment import PieceKind, Promise
+from tracker.domain.situation import Situation
+from tracker.domain.timeline import State
+from tracker.domain.why import Facts, Why, because
+
+ROUNDS = (time(9), time(13), time(17))
+"""When vans leave a station, local time."""
+
+STATION_HANDLING = timedelta(minutes=45)
+ROUND_TAKES = timedelta(hours=4)
+BELT_FROM, BELT_TO = timedelta(minutes=10), timedelta(minutes=40)
+PROMISE_SLACK = timedelta(hours=2)
+
+BY_ROUND = "{departure} should be at {facility} at {arrives_at}; a van leaves there at {round_at}."
+BY_BELT = "{departure} should land at {facility} at {arrives_at}; bags reach the belt 10 to 40 minutes later."
+ON_THE_VAN = "It left {facility} on the van at {out_at}; a round takes up to four hours."
+AT_COUNTER = "It waits at {facility} to be picked up."
+
+
+@dataclass(frozen=True, slots=True)
+class Eta:
+    """A window in which the piece should be handed over."""
+
+    earliest: datetime
+    latest: datetime
+    why: Why
+
+
+def next_round(station: Facility, *, arrives_at: datetime) -> datetime:
+    """When the first van leaves that can take a piece arriving at this instant, in UTC."""
+    zone = ZoneInfo(station.zone)
+    ready = (arrives_at + STATION_HANDLING).astimezone(zone)
+    for day in (ready.date(), ready.date() + timedelta(days=1)):
+        for hour in ROUNDS:
+            leaves = datetime.combine(day, hour, zone)
+            if leaves >= ready:
+                return leaves.astimezone(arrives_at.tzinfo)
+    raise AssertionError("a day without a round")
+
+
+def window(kind: PieceKind, place: Facility, *, arrives_at: datetime) -> tuple[datetime, datetime]:
+    """When a piece that reaches its last facility at this instant should be handed over."""
+    if kind is PieceKind.BAG:
+        return arrives_at + BELT_FROM, arrives_at + BELT_TO
+    leaves = next_round(place, arrives_at=arrives_at)
+    return leaves, leaves + ROUND_TAKES
+
+
+def promised(kind: PieceKind, place: Facility, *, arrives_at: datetime) -> Promise:
+    """What we dare to promise for a plan that reaches the last facility at this instant."""
+    return Promise(due_by=window(kind, place, arrives_at=arrives_at)[1] + PROMISE_SLACK)
+
+
+def eta(situation: Situation) -> Eta | None:
+    """None once delivered or on its way back, and where there is no plan to reckon with."""
+    progress = situation.progress
+    if progress.state in (State.DELIVERED, State.RETURNING):
+        return None
+    place = situation.facility(situation.piece.destination)
+    if progress.state is State.READY_FOR_PICKUP and progress.last is not None:
+        ready_at = progress.last.happened_at
+        return Eta(ready_at, ready_at, because(AT_COUNTER, {"facility": place.code}))
+    out = progress.reached(Kind.OUT_FOR_DELIVERY)
+    if progress.state is State.OUT_FOR_DELIVERY and out is not None:
+        facts: Facts = {"facility": out.facility, "out_at": out.last_at}
+        return Eta(out.last_at, out.last_at + ROUND_TAKES, because(ON_THE_VAN, facts))
+    legs = situation.itinerary.legs
+    if not legs:
+        return None
+    last = legs[-1]
+    known = situation.departure(last.departure)
+    arrives_at = known.expected_arrival if known is not None else last.arrives_at
+    there = [m.first_at for m in progress.marks if m.facility == place.code and m.kind in (Kind.ARRIVE, Kind.UNLOAD)]
+    arrives_at = min(there, default=arrives_at)
+    earliest, latest = window(situation.piece.kind, place, arrives_at=arrives_at)
+    facts = {"departure": last.departure, "facility": place.code, "arrives_at": arrives_at}
+    if situation.piece.kind is PieceKind.BAG:
+        return Eta(earliest, latest, because(BY_BELT, facts))
+    return Eta(earliest, latest, because(BY_ROUND, {**facts, "round_at": earliest}))

@@ -1,0 +1,110 @@
+"""What must be told to whom: one readable table of kinds, and what a change of a piece owes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tracker.domain.eta import Eta
+from tracker.domain.handling import EventKey, Kind
+from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
+from tracker.domain.shipment import Piece
+from tracker.domain.timeline import Progress
+from tracker.domain.why import Why, because
+
+
+class NoticeKind(StrEnum):
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    DELIVERED = "delivered"
+    MISSED_CONNECTION = "missed_connection"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRule:
+    """How a kind of notice is told: how soon, for how long it makes sense, and by what."""
+
+    urgent: bool  # at once, whatever the hour
+    expires_after: timedelta
+    channels: tuple[str, ...]
+
+
+NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
+    NoticeKind.OUT_FOR_DELIVERY: NoticeRule(urgent=False, expires_after=timedelta(hours=12), channels=("email",)),
+    NoticeKind.DELIVERED: NoticeRule(urgent=False, expires_after=timedelta(hours=24), channels=("email",)),
+    NoticeKind.MISSED_CONNECTION: NoticeRule(urgent=True, expires_after=timedelta(hours=24), channels=("email",)),
+    NoticeKind.WITHDRAWN: NoticeRule(urgent=True, expires_after=timedelta(hours=12), channels=("email",)),
+}
+
+TOLD_OF: dict[IrregularityKind, NoticeKind | None] = {
+    IrregularityKind.MISSED_CONNECTION: NoticeKind.MISSED_CONNECTION,
+    IrregularityKind.MISSORTED: None,  # the desk's business; the customer hears a new window if there is one
+    IrregularityKind.HELD: None,
+    IrregularityKind.LATE: None,
+}
+"""Which irregularity a customer hears of, and by which notice."""
+
+ON_THE_VAN = "It left {facility} on the van at {out_at}."
+HANDED_OVER = "It was handed over at {delivered_at}."
+NOT_MISSED = "What showed that {departure} left without it no longer stands."
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message owed to the consignee for one reason. The same cause is never told twice to a person."""
+
+    kind: NoticeKind
+    cause: str
+    why: Why
+    evidence: tuple[EventKey, ...]
+    window: tuple[datetime, datetime] | None = None  # when the piece is expected now
+    departure: str | None = None  # the one it goes with instead
+    withdraws: str | None = None  # the cause of the notice that no longer stands
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a piece stands at one moment: what notices, pages and the desk are worked out from."""
+
+    progress: Progress
+    irregularities: tuple[Irregularity, ...] = ()
+    eta: Eta | None = None
+    next_departure: str | None = None
+
+
+def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tuple[Notice, ...]:
+    """What the step from one judgement to the next owes.
+
+    Causes are functions of facts, so judging again owes nothing new.
+    """
+    owed: list[Notice] = []
+    window = (after.eta.earliest, after.eta.latest) if after.eta else None
+    delivered = after.progress.reached(Kind.DELIVER)
+    out = after.progress.reached(Kind.OUT_FOR_DELIVERY)
+    if out is not None and delivered is None:
+        why = because(ON_THE_VAN, {"facility": out.facility, "out_at": out.first_at})
+        cause = f"{NoticeKind.OUT_FOR_DELIVERY}:{piece.name}:{out.first_at.date().isoformat()}"
+        owed.append(Notice(NoticeKind.OUT_FOR_DELIVERY, cause, why, (out.key,), window=window))
+    if delivered is not None:
+        why = because(HANDED_OVER, {"facility": delivered.facility, "delivered_at": delivered.first_at})
+        owed.append(Notice(NoticeKind.DELIVERED, f"{NoticeKind.DELIVERED}:{piece.name}", why, (delivered.key,)))
+    for irregularity in after.irregularities:
+        kind = TOLD_OF[irregularity.kind]
+        if kind is not None and irregularity.open and delivered is None:
+            cause, goes_with = f"{kind}:{piece.name}:{irregularity.subject}", after.next_departure
+            owed.append(Notice(kind, cause, irregularity.why, irregularity.evidence, window, goes_with))
+    return (*owed, *_withdrawals(before, after, piece))
+
+
+def _withdrawals(before: Judgement | None, after: Judgement, piece: Piece) -> list[Notice]:
+    """What was judged so and is now judged never to have been so, as when a late scan shows it was aboard."""
+    gone = {i.name: i for i in before.irregularities} if before else {}
+    for irregularity in after.irregularities:
+        gone.pop(irregularity.name, None)
+    found = []
+    for irregularity in gone.values():
+        kind = TOLD_OF[irregularity.kind]
+        if kind is not None:
+            told = f"{kind}:{piece.name}:{irregularity.subject}"
+            why = because(NOT_MISSED, {"departure": irregularity.subject})
+            found.append(Notice(NoticeKind.WITHDRAWN, f"{NoticeKind.WITHDRAWN}:{told}", why, (), withdraws=told))
+    return found

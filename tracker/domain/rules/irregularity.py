@@ -1,0 +1,38 @@
+"""What puts a promise at risk."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tracker.domain.handling import EventKey
+from tracker.domain.why import Why
+
+
+class IrregularityKind(StrEnum):
+    MISSED_CONNECTION = "missed_connection"
+    MISSORTED = "missorted"
+    HELD = "held"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class Irregularity:
+    """One thing that went wrong with one piece: `subject` tells two of a kind apart (a departure, a facility).
+
+    It is open until `cleared_at`; a pure function of facts, so it never depends on when somebody looked.
+    """
+
+    kind: IrregularityKind
+    subject: str
+    since: datetime
+    why: Why
+    evidence: tuple[EventKey, ...] = ()
+    cleared_at: datetime | None = None
+
+    @property
+    def name(self) -> tuple[IrregularityKind, str]:
+        return (self.kind, self.subject)
+
+    @property
+    def open(self) -> bool:
+        return self.cleared_at is None
