@@ -51,6 +51,11 @@ class Reader:
         self._votes = Votes(self._lengths, self._expected)
         self._frame = 0
 
+    @property
+    def has_second_voter(self) -> bool:
+        """Whether zbar votes too; without it a bag tag needs two crops or two frames."""
+        return self._readers.second is not None
+
     def look(self, frame: Image.Image) -> list[Read]:
         """The codes seen in this frame that count by now, earlier frames of the label included.
 
