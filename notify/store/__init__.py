@@ -1,1 +1,1 @@
-"""The tables notify owns."""
+"""Where notify's SQLAlchemy lives, and nowhere else in notify."""

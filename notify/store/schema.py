@@ -1,0 +1,86 @@
+"""The tables notify owns: deliveries, which change, and proofs, which never do.
+
+The migrations are the tracker's, one history for one database; a test there holds the two together.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An instant, kept as microseconds since 1970 in UTC; comes back aware, in UTC, to the microsecond."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+def micros(at: datetime) -> int:
+    if at.tzinfo is None:
+        raise ValueError(f"{at}: an instant needs its zone")
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+metadata = MetaData()
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),  # the key a provider sees, in every attempt, for life
+    Column("notice", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", Instant),  # real time, as all here; null: nothing is left to do
+    Column("lease_until", Instant),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("handed_at", Instant),  # when a provider may first have got it
+    Column("planned_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("answer", Text, nullable=False, server_default=""),  # the provider's last words
+    Column("reported", Text, nullable=False, server_default=""),  # the state the tracker was told last
+    sa.UniqueConstraint("notice", "channel"),
+)
+Index("deliveries_due", deliveries.c.priority, deliveries.c.due_at,
+      sqlite_where=deliveries.c.due_at.isnot(None), postgresql_where=deliveries.c.due_at.isnot(None))  # fmt: skip
+Index("deliveries_cause", deliveries.c.cause, deliveries.c.person)
+Index("deliveries_unreported", deliveries.c.settled_at,
+      sqlite_where=deliveries.c.reported != deliveries.c.state,
+      postgresql_where=deliveries.c.reported != deliveries.c.state)  # fmt: skip
+
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("pos", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("notice", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("delivery", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("address", Text, nullable=False),  # HMAC, so that the ledger holds nobody's address
+    Column("language", Text, nullable=False),
+    Column("body_sha256", Text, nullable=False),  # empty where nothing was sent
+    Column("outcome", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("prev", Text, nullable=False, unique=True),  # a chain cannot fork
+    Column("hash", Text, nullable=False),
+    sa.UniqueConstraint("delivery", "attempt"),
+)
