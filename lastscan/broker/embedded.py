@@ -197,9 +197,17 @@ class NamedClientsBroker(Broker):  # type: ignore[misc]
         session, handler = self._sessions.pop(name, (None, None))
         if session is not None:
             await self._del_all_subscriptions(session)
-        if handler is not None:
-            await handler.handle_connection_closed()
-            await self._stop_handler(handler)
+        if handler is not None and handler.reader is not None:
+            # Not handler.stop(): for a client that has just come it waits for ever on a reader that never began.
+            # The end of its connection ends it, however far it has got.
+            handler.reader.feed_eof()
+            with suppress(OSError, ConnectionClosed):
+                await handler.writer.close()
+
+    async def shutdown(self) -> None:
+        for name in list(self._sessions):
+            await self.cut_off(name)
+        await super().shutdown()
 
     async def ws_connected(self, websocket: ServerConnection, listener_name: str) -> None:
         async def frame() -> bytes:

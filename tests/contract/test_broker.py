@@ -315,17 +315,17 @@ def test_an_oversized_packet_by_websocket_harms_nobody_else(broker: Running, joi
 
 def test_nonsense_on_the_wire_harms_nobody_else(broker: Running, join: Join) -> None:
     tracker = join(broker.ports, "tracker").signed_in().subscribe(EVERY_UP)
-    connect = b"\x10\x1a\x00\x04MQTT\x04\xc2\x00\x1e\x00\x06h-0017\x00\x06h-0017"
+    connect = connect_packet("h-0017")
     for nonsense in (
         b"\x00",
         b"\xff" * 64,
         b"\x10\x05\x00\x04MQT",
         b"\x30\xff\xff\xff\x7f",
-        connect,
+        connect[:-9],
         connect[:9] + b"\xff" * 60,
     ):
         wire = socket.create_connection(("127.0.0.1", broker.ports.mqtt), timeout=SOON)
-        with wire, suppress(ConnectionError):
+        with wire, suppress(OSError):
             wire.sendall(nonsense)
             wire.shutdown(socket.SHUT_WR)
             while wire.recv(4096):
@@ -355,6 +355,23 @@ def test_of_two_clients_with_one_id_the_older_is_cut(broker: Running, join: Join
     newer.publish(H17_UP, b"scans")
     assert tracker.hears() == (H17_UP, b"scans")
     assert older.heard.empty()
+
+
+def test_of_many_that_come_at_once_with_one_id_one_stays(broker: Running, join: Join) -> None:
+    with ExitStack() as gone:
+        wires = [
+            gone.enter_context(socket.create_connection(("127.0.0.1", broker.ports.mqtt), timeout=SOON))
+            for _ in range(20)
+        ]
+        for wire in wires:
+            wire.sendall(connect_packet("h-0017"))
+        last = join(broker.ports, "h-0017").signed_in().subscribe(H17_DOWN)
+        for wire in wires:
+            with suppress(ConnectionError):
+                while wire.recv(64):  # to its end: a session that was left open would time out here
+                    pass
+    join(broker.ports, "tracker").signed_in().publish(H17_DOWN, b"ack")
+    assert last.hears() == (H17_DOWN, b"ack")
 
 
 def test_a_device_cannot_cut_the_tracker_by_taking_its_client_id(broker: Running, join: Join) -> None:
@@ -472,6 +489,13 @@ def test_a_taken_port_is_named_in_the_error(kind: str, tmp_path: Path, monkeypat
                 stop=threading.Event(),
                 on_ready=lambda _: None,
             )
+
+
+def connect_packet(user: str) -> bytes:
+    """MQTT 3.1.1's CONNECT, for what no client library would do."""
+    parts = [text.encode() for text in (user, user, PASSWORD)]
+    body = b"\x00\x04MQTT\x04\xc2\x00\x1e" + b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+    return bytes([0x10, len(body)]) + body
 
 
 # The choice
