@@ -297,3 +297,14 @@ def test_every_database_asked_for_is_new(new_postgres_url):
         with engine.begin() as db:
             db.execute(sqlalchemy.text("CREATE TABLE bags (number text)"))
         engine.dispose()
+
+
+# --- The page about it --------------------------------------------------------------------------------------
+
+
+def test_every_command_and_every_system_part_is_explained(dev):
+    page = (ROOT / "docs" / "setup.md").read_text()
+    for command in dev.COMMANDS:
+        assert f"| `python3 dev {command}` |" in page
+    for part in dev.PARTS:
+        assert f"| {part.name} | `{part.package}` | {part.purpose} |" in page
