@@ -9,17 +9,15 @@ Everything here is a pure function of the registered logins.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from tracker.domain.credentials import is_password_hash, verify_password
+from tracker.domain.ids import is_wire_name
+from tracker.wire import Address
 
-ROOT = ("lastscan", "v1")
-EVERY_UP = "lastscan/v1/+/+/up"
-EVERY_DOWN = "lastscan/v1/+/+/down"
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_EVERYONE = Address(site="+", dev="+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +60,39 @@ class AccessTable:
                 taken[login.name] = login
         return cls(MappingProxyType(taken), tuple(left_out))
 
+    def _login(self, name: str | None) -> Login | None:
+        return None if name is None else self.logins.get(name)
+
     def admits(self, name: str | None, password: str | None) -> bool:
         """Whether this name may sign in with this password."""
-        login = self.logins.get(name) if name is not None else None
+        login = self._login(name)
         return login is not None and password is not None and verify_password(password, login.password_hash)
 
     def may_write(self, name: str | None, topic: str) -> bool:
-        login = self.logins.get(name) if name is not None else None
+        login = self._login(name)
         if login is None:
             return False
-        return _is_of(topic, "down") if login.is_tracker else topic == _own(login, "up")
+        if login.site is None:
+            return _is_below(topic, _EVERYONE.down)
+        return topic == Address(site=login.site, dev=login.name).up
 
     def may_read(self, name: str | None, topic: str) -> bool:
         """Whether a message on this topic may be handed to `name`, whatever it has subscribed to."""
-        login = self.logins.get(name) if name is not None else None
+        login = self._login(name)
         if login is None:
             return False
-        return _is_of(topic, "up") if login.is_tracker else topic == _own(login, "down")
+        if login.site is None:
+            return _is_below(topic, _EVERYONE.up)
+        return topic == Address(site=login.site, dev=login.name).down
 
     def may_subscribe(self, name: str | None, topic_filter: str) -> bool:
         """Whether the filter asks for nothing but what `name` may read. A tracker may ask for one site's `up` alone."""
-        login = self.logins.get(name) if name is not None else None
+        login = self._login(name)
         if login is None:
             return False
-        if not login.is_tracker:
-            return topic_filter == _own(login, "down")
-        return _is_of(topic_filter, "up", any_level="+")
+        if login.site is None:
+            return _is_below(topic_filter, _EVERYONE.up, wildcards=True)
+        return topic_filter == Address(site=login.site, dev=login.name).down
 
 
 def password_file(table: AccessTable) -> str:
@@ -101,7 +106,11 @@ def acl_file(table: AccessTable) -> str:
 
 
 def _acl_block(login: Login) -> str:
-    reads, writes = (EVERY_UP, EVERY_DOWN) if login.is_tracker else (_own(login, "down"), _own(login, "up"))
+    if login.site is None:
+        reads, writes = _EVERYONE.up, _EVERYONE.down
+    else:
+        own = Address(site=login.site, dev=login.name)
+        reads, writes = own.down, own.up
     return f"user {login.name}\ntopic read {reads}\ntopic write {writes}\n"
 
 
@@ -109,25 +118,20 @@ def _in_order(table: AccessTable) -> list[Login]:
     return sorted(table.logins.values(), key=lambda login: login.name)
 
 
-def _own(login: Login, end: str) -> str:
-    return "/".join((*ROOT, login.site or "", login.name, end))
-
-
-def _is_of(topic: str, end: str, *, any_level: str | None = None) -> bool:
-    levels = topic.split("/")
-    return (
-        len(levels) == 5
-        and (levels[0], levels[1]) == ROOT
-        and all(level == any_level or _NAME.fullmatch(level) for level in levels[2:4])
-        and levels[4] == end
+def _is_below(topic: str, everyone: str, *, wildcards: bool = False) -> bool:
+    """Whether `topic` is `everyone` with a name for each `+`; or, for a filter, with the `+` left standing."""
+    levels, pattern = topic.split("/"), everyone.split("/")
+    return len(levels) == len(pattern) and all(
+        level == wanted if wanted != "+" else is_wire_name(level) or (wildcards and level == "+")
+        for level, wanted in zip(levels, pattern, strict=True)
     )
 
 
 def _unfit(login: Login) -> str | None:
     # Both names become part of topics and of a line in a file: a slash, a plus or a line break would be a rule.
-    if not _NAME.fullmatch(login.name):
+    if not is_wire_name(login.name):
         return "a name is 1 to 32 of a-z, 0-9 and -, not starting with -"
-    if login.site is not None and not _NAME.fullmatch(login.site):
+    if login.site is not None and not is_wire_name(login.site):
         return f"its site {login.site!r} is not a name; register the device again with --move"
     if not is_password_hash(login.password_hash):
         return "its stored password is damaged; register the device again"
