@@ -1,0 +1,42 @@
+"""What a channel must be able to do. Each lives in a folder of its own under `channels/`, and knows no other."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from notify.delivery import Outcome
+from notify.owed import OwedNotice, Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notice in the form of a channel: what its provider is handed, and where it goes."""
+
+    address: str
+    language: str
+    body: bytes
+
+
+class UnsayableError(ValueError):
+    """The notice cannot be put into this channel's form, now or later; the text says which part of it is to mend."""
+
+
+class Channel(Protocol):
+    """One way to reach people."""
+
+    @property
+    def remembers_keys(self) -> bool:
+        """Whether its provider takes a message once however often we hand it over under one key."""
+        ...
+
+    def address(self, recipient: Recipient) -> str | None:
+        """Where it would reach this person; None if it cannot."""
+        ...
+
+    def compose(self, notice: OwedNotice, *, key: str, written_at: datetime) -> Message:
+        """The message for this notice. `key` goes into it, the same in every attempt. May raise UnsayableError."""
+        ...
+
+    def send(self, message: Message, *, key: str) -> Outcome:
+        """Hands it over, once, within 45 s, less than a lease. It raises nothing a provider or a network can cause."""
+        ...

@@ -1,0 +1,117 @@
+"""One notice on its way by one channel, and what may become of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class State(StrEnum):
+    DUE = "due"
+    LEASED = "leased"
+    ACCEPTED = "accepted"
+    RETRY = "retry"  # surely not taken; the ladder says when again
+    UNKNOWN = "unknown"  # handed over, and no answer: the person may have it
+    FAILED = "failed"
+    CANCELLED = "cancelled"  # no longer true, or never said
+    EXPIRED = "expired"
+
+
+SETTLED = frozenset({State.ACCEPTED, State.UNKNOWN, State.FAILED, State.CANCELLED, State.EXPIRED})
+"""States the tracker hears of. UNKNOWN may still become another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """As claimed: its holder alone may hand it to the provider, until `lease_until`, by the right of `fence`."""
+
+    id: str
+    notice: str
+    channel: str
+    cause: str
+    person: str
+    kind: str
+    priority: int
+    state: State
+    due_at: datetime | None
+    lease_until: datetime | None
+    fence: int
+    attempts: int
+    handed_at: datetime | None  # since when the person may have it; None while that is impossible
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A delivery decided on and not yet begun. Equal decisions have equal ids, so deciding twice adds nothing."""
+
+    id: str
+    notice: str
+    channel: str
+    cause: str
+    person: str
+    kind: str
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What one attempt came to. With `due_at` there will be another."""
+
+    state: State
+    why: str
+    answer: str = ""
+    due_at: datetime | None = None
+    handed_at: datetime | None = None
+    then: Planned | None = None  # the next channel, after this one failed for good
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Of notices, for the report: each counts once however many channels it has.
+
+    Due are all but the cancelled, which were no longer true when their turn came; doubled those a provider accepted
+    more than once for one cause, person and channel.
+    """
+
+    notices_due: int = 0
+    notices_sent: int = 0
+    notices_doubled: int = 0
+    notices_failed: int = 0
+    notices_unknown: int = 0
+    notices_waiting: int = 0
+    notices_cancelled: int = 0
+    notices_expired: int = 0
+
+
+# --- What a channel answers ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has it and said so."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Surely not taken, and worth another try."""
+
+    answer: str
+    after: timedelta | None = None  # the provider's own wish
+
+
+@dataclass(frozen=True, slots=True)
+class ForGood:
+    """Surely not taken, and never will be: the next channel's turn."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Handed over whole, then silence: it may have arrived."""
+
+    answer: str
+
+
+Outcome = Accepted | Later | ForGood | NoAnswer

@@ -1,0 +1,114 @@
+"""Which channel, how soon again, and when to stop: decisions only, on values."""
+
+from collections.abc import Container
+from datetime import datetime, timedelta
+from typing import assert_never
+from uuid import UUID, uuid5
+
+from notify.delivery import Accepted, Delivery, ForGood, Later, NoAnswer, Outcome, Planned, Settlement, State
+from notify.owed import OwedNotice
+from tracker.domain.notices import NoticeKind
+
+LEASE = timedelta(seconds=60)
+
+LADDER = (
+    timedelta(0),
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+"""The wait before each attempt. `expires_at` cuts it off sooner."""
+
+SPREAD = 0.2  # so that those refused together do not come back together
+
+PROVIDERS_FORGET_AFTER = timedelta(hours=23)
+"""Providers forget keys after about a day; a resend later than this could be a second message."""
+
+AT_LEAST_ONCE = frozenset({NoticeKind.MISSED_CONNECTION, NoticeKind.WITHDRAWN})
+"""Kinds people act on: where a provider ignores keys, rather twice than never. All others go at most once there."""
+
+_KEYS = UUID("6b1f6a0e-5d55-5f0b-9d0e-3c1d7b2f9a44")
+
+
+def delivery_id(notice: str, channel: str) -> str:
+    """The same decision has the same key, whoever makes it and however often."""
+    return str(uuid5(_KEYS, f"{notice}/{channel}"))
+
+
+def plan(notice: OwedNotice, channels: Container[str], *, after: str | None = None) -> Planned | None:
+    """The first channel of the notice that exists here, or the first one past `after`; None when there is none."""
+    wanted = notice.channels
+    if after is not None:
+        wanted = wanted[wanted.index(after) + 1 :] if after in wanted else ()
+    usable = next((name for name in wanted if name in channels), None)
+    if usable is None:
+        if after is not None:
+            return None
+        # It stands there as failed, so that "why was I not told?" has an answer.
+        usable = next(iter(wanted), "none")
+    return Planned(
+        id=delivery_id(notice.id, usable),
+        notice=notice.id,
+        channel=usable,
+        cause=notice.cause,
+        person=notice.recipient.person,
+        kind=notice.kind,
+        priority=0 if notice.urgent else 5,
+    )
+
+
+def may_repeat(kind: str, *, remembers_key: bool) -> bool:
+    """Whether to send again what may have arrived: harmless where the provider remembers our key."""
+    return remembers_key or kind in AT_LEAST_ONCE
+
+
+def wait(attempts: int, *, chance: float) -> timedelta | None:
+    """How long until the next attempt after so many, by a chance from 0 to 1; None when the ladder has ended."""
+    if attempts >= len(LADDER):
+        return None
+    return LADDER[attempts] * (1 + SPREAD * (2 * chance - 1))
+
+
+def settle(
+    outcome: Outcome, delivery: Delivery, *, now: datetime, remembers_key: bool, chance: float, then: Planned | None
+) -> Settlement:
+    """What an attempt's outcome makes of the delivery; `then` is the next channel, should this one be at its end."""
+    pause = wait(delivery.attempts, chance=chance)
+    match outcome:
+        case Accepted(answer):
+            return Settlement(State.ACCEPTED, "the provider took it", answer, handed_at=delivery.handed_at or now)
+        case ForGood(answer):
+            if delivery.handed_at is not None:
+                why = "an earlier attempt may have arrived; this one was refused for good"
+                return Settlement(State.UNKNOWN, why, answer, handed_at=delivery.handed_at)
+            return Settlement(State.FAILED, "refused for good", answer, then=then)
+        case Later(answer, after):
+            if pause is not None:
+                due_at = now + max(pause, after or timedelta(0))
+                state = State.RETRY if delivery.handed_at is None else State.UNKNOWN
+                return Settlement(state, "refused for now", answer, due_at, delivery.handed_at)
+            if delivery.handed_at is not None:
+                return Settlement(
+                    State.UNKNOWN, "no answer, then refused until the end", answer, None, delivery.handed_at
+                )
+            return Settlement(State.FAILED, f"refused {delivery.attempts} times", answer, then=then)
+        case NoAnswer(answer):
+            return unanswered(delivery, answer, now=now, remembers_key=remembers_key, chance=chance)
+        case _:
+            assert_never(outcome)
+
+
+def unanswered(delivery: Delivery, answer: str, *, now: datetime, remembers_key: bool, chance: float) -> Settlement:
+    """It was handed over and nobody said what became of it."""
+    since, pause = delivery.handed_at or now, wait(delivery.attempts, chance=chance)
+    if not may_repeat(delivery.kind, remembers_key=remembers_key):
+        return Settlement(State.UNKNOWN, "no answer; not sent again, it may have arrived", answer, handed_at=since)
+    if pause is None or now + pause - since > PROVIDERS_FORGET_AFTER:
+        return Settlement(State.UNKNOWN, "no answer; too late to repeat under the same key", answer, handed_at=since)
+    return Settlement(State.UNKNOWN, "no answer; will be repeated under the same key", answer, now + pause, since)
