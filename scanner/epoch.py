@@ -1,5 +1,7 @@
 """One epoch of a journal: its segments, what it still holds, and how far the tracker has receipted it."""
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator

@@ -153,6 +153,7 @@ class Journal:
         except BaseException as failure:
             self._end_current()
             if isinstance(failure, OSError):
+                self.settle()  # as soon as can be: a kill before it would let a refused scan be sent
                 raise NotRecordedError(f"not recorded: {_trouble(failure)}") from failure
             raise  # interrupted half-way: as unknown as a failed flush
         if not epoch.segments or epoch.segments[-1] is not segment:
