@@ -23,6 +23,7 @@ MAX_EXTRA = 1024
 MAX_TEXT = {"sym": 32, "k": 32, "op": 64, "at": 64, "in": 256}
 MAX_SEQ = 2**53 - 1  # what JSON numbers carry everywhere
 MAX_MILLIS = 2**53 - 1
+MAX_UPTIME = 2**40  # ms, 34 years
 
 Hex = str
 
@@ -222,10 +223,11 @@ def hear_up(payload: bytes) -> Up:
         raise UnfitMessageError("unknown_version", f"v={message.v}")
     if not is_epoch(message.ep):
         raise UnfitMessageError("bad_field", "ep")
-    for name in ("first", "last", "boot", "mono", "wall", "sent", "acked", "depth"):
-        value = getattr(message, name, 0)
-        if not 0 <= value <= MAX_MILLIS:
+    for name in ("first", "last", "boot", "wall", "sent", "acked", "depth"):
+        if not 0 <= getattr(message, name, 0) <= MAX_MILLIS:
             raise UnfitMessageError("bad_field", name)
+    if not 0 <= message.mono <= MAX_UPTIME:
+        raise UnfitMessageError("bad_field", "mono")
     return message
 
 
@@ -264,8 +266,9 @@ def hear_record(raw: bytes) -> ScanRecord:
         raise UnfitMessageError("too_long", "code")
     if record.x is not None and len(_encoder.encode(record.x)) > MAX_EXTRA:
         raise UnfitMessageError("too_long", "x")
-    for name, value in (("wall", record.wall), ("mono", record.mono), ("boot", record.boot)):
-        if not 0 <= value <= MAX_MILLIS:
+    bounds = (("wall", record.wall, MAX_MILLIS), ("mono", record.mono, MAX_UPTIME), ("boot", record.boot, MAX_MILLIS))
+    for name, value, most in bounds:
+        if not 0 <= value <= most:
             raise UnfitMessageError("bad_field", name)
     texts = (("sym", record.sym), ("k", record.k), ("op", record.op), ("at", record.at), ("in", record.into))
     for name, text in texts:
@@ -352,4 +355,3 @@ def _why_unfit(payload: bytes, wrong: Exception) -> UnfitMessageError:
     if thing.get("v") != 1:
         return UnfitMessageError("unknown_version", repr(thing.get("v"))[:40])
     return UnfitMessageError("bad_field", str(wrong))
-

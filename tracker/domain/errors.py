@@ -35,3 +35,7 @@ class DeviceExistsError(LastscanError):
 
 class StoreError(LastscanError):
     """The database cannot do what was asked now; nothing was changed."""
+
+
+class UnkeepableError(StoreError):
+    """The database will never take this as it is: trying again is of no use. Nothing was changed."""

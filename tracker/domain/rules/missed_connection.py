@@ -21,26 +21,36 @@ SEEN_BEFORE = "{departure} left {facility} at {left_at} without it: at {seen_at}
 
 
 def check(situation: Situation) -> Iterator[Irregularity]:
-    judged: set[str] = set()
+    told: set[str] = set()
     for itinerary in situation.versions:
-        for leg in itinerary.legs:
-            departure = situation.departure(leg.departure)
-            if leg.departure in judged or departure is None or departure.left_at is None:
-                continue
-            judged.add(leg.departure)
-            if departure.left_at > situation.now or situation.rode(leg.departure):
-                continue
-            found = _evidence(situation, itinerary, leg, departure, departure.left_at)
-            if found is not None:
-                why, evidence = found
-                yield Irregularity(
-                    IrregularityKind.MISSED_CONNECTION,
-                    subject=leg.departure,
-                    since=departure.left_at,
-                    why=why,
-                    evidence=evidence,
-                    cleared_at=_went_on(situation, leg, departure.left_at),
-                )
+        missed = _first_missed(situation, itinerary)
+        if missed is not None and missed.subject not in told:
+            told.add(missed.subject)
+            yield missed
+
+
+def _first_missed(situation: Situation, itinerary: Itinerary) -> Irregularity | None:
+    """The legs after it are missed in consequence: one cause, one irregularity."""
+    for leg in itinerary.legs:
+        departure = situation.departure(leg.departure)
+        if departure is None or departure.left_at is None or departure.left_at > situation.now:
+            continue
+        found = (
+            None
+            if situation.rode(leg.departure)
+            else _evidence(situation, itinerary, leg, departure, departure.left_at)
+        )
+        if found is not None:
+            why, evidence = found
+            return Irregularity(
+                IrregularityKind.MISSED_CONNECTION,
+                subject=leg.departure,
+                since=departure.left_at,
+                why=why,
+                evidence=evidence,
+                cleared_at=_went_on(situation, leg, departure.left_at),
+            )
+    return None
 
 
 def _evidence(
@@ -59,7 +69,8 @@ def _evidence(
     inbound = situation.departure(earlier[-1].departure) if earlier else None
     if inbound is not None and inbound.left_at is not None and inbound.expected_arrival > left_at:
         load = situation.progress.load_on(inbound.name)
-        return because(STILL_COMING_IN, {**facts, "inbound": inbound.name}), (load.key,) if load else ()
+        if load is not None and situation.rode(inbound.name):
+            return because(STILL_COMING_IN, {**facts, "inbound": inbound.name}), (load.key,)
     return None
 
 

@@ -1,0 +1,189 @@
+"""Taking a booking: numbers, a plan, a promise, and the fact that says so."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from tracker.clock import Clock
+from tracker.domain.booking import BookedPiece, BookingRequest
+from tracker.domain.errors import BadBookingError, LastscanError, UnreadableLabelError
+from tracker.domain.eta import promised
+from tracker.domain.handling import Kind
+from tracker.domain.ids import LicencePlate, S10Number, readings, scattered_serial
+from tracker.domain.itinerary import Itinerary, Leg, earliest, leg_on
+from tracker.domain.network import Facility
+from tracker.domain.shipment import Piece, PieceKind
+from tracker.project import HORIZON, BookedPieces
+from tracker.store import Store, Transaction
+from tracker.store.fact_log import NewFact
+
+SERVICE_LETTERS = "LS"
+COUNTRY = "NL"
+
+
+class IdempotencyConflictError(LastscanError):
+    """The same key came with another body: use a new key for a new booking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What was taken: the pieces' numbers in the order asked for, the promise, the plan."""
+
+    numbers: tuple[str, ...]
+    due_by: datetime
+    legs: tuple[Leg, ...]
+    replayed: bool = False
+
+
+class Bookings:
+    def __init__(
+        self, store: Store, clock: Clock, *, service_letters: str = SERVICE_LETTERS, country: str = COUNTRY
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._service_letters = service_letters
+        self._country = country
+
+    def account_of(self, key: str) -> str | None:
+        """The account an API key belongs to, if it is one of ours."""
+        with self._store.reading() as tx:
+            return tx.booked.account_of(digest_of_key(key))
+
+    def book(
+        self, request: BookingRequest, *, account: str, idempotency_key: str | None = None, body_hash: str = ""
+    ) -> Booked:
+        """Takes a booking once, however often it is sent under one key.
+
+        Raises BadBookingError with the field to mend, IdempotencyConflictError when the key was used for another body.
+        """
+        now = self._clock.now()
+        with self._store.writing() as tx:
+            tx.log.lock()
+            if idempotency_key is not None and (earlier := tx.booked.answer(account, idempotency_key)):
+                return self._again(tx, earlier, body_hash)
+            places = tx.network.facilities()
+            itinerary = self._plan(tx, request, places, now)
+            numbered = [self._number(tx, piece, at) for at, piece in enumerate(request.pieces)]
+            shipment = tx.booked.add_shipment(request, account=account, now=now)
+            ids = []
+            for (scheme, number), booked in zip(numbered, request.pieces, strict=True):
+                piece = self._piece(tx, request, itinerary, booked, number, places, now)
+                ids.append(tx.booked.add_piece(shipment, piece, scheme=scheme, legs=itinerary.legs, booked=booked))
+            tx.log.append_once(
+                f"api:{account}",
+                NewFact(
+                    kind=Kind.BOOK,
+                    code=numbered[0][1],
+                    facility=request.origin,
+                    happened_at=now,
+                    recorded_at=now,
+                    key=idempotency_key or f"shipment:{shipment}",
+                    body=msgspec.json.encode(BookedPieces(ids)).decode(),
+                ),
+            )
+            if idempotency_key is not None:
+                tx.booked.keep_answer(account, idempotency_key, body_digest=body_hash, shipment=shipment, now=now)
+            return self._answer(tx, shipment)
+
+    def _again(self, tx: Transaction, earlier: tuple[str, int], body_hash: str) -> Booked:
+        digest, shipment = earlier
+        if digest != body_hash:
+            raise IdempotencyConflictError("this Idempotency-Key came with another body before; use a new key")
+        booked = self._answer(tx, shipment)
+        return Booked(booked.numbers, booked.due_by, booked.legs, replayed=True)
+
+    def _answer(self, tx: Transaction, shipment: int) -> Booked:
+        found = [tx.booked.piece(piece) for piece in tx.booked.pieces_of(shipment)]
+        first, legs = found[0]
+        return Booked(tuple(piece.number for piece, _ in found), first.promise.due_by, legs)
+
+    def _plan(self, tx: Transaction, request: BookingRequest, places: dict[str, Facility], now: datetime) -> Itinerary:
+        for pointer, code in (("/origin", request.origin), ("/destination", request.destination)):
+            if code not in places:
+                raise BadBookingError(f"no facility {code!r} in the network", pointer=pointer)
+        if request.origin == request.destination:
+            raise BadBookingError("origin and destination are the same facility", pointer="/destination")
+        if not request.pieces:
+            raise BadBookingError("a shipment has at least one piece", pointer="/pieces")
+        if request.legs:
+            return self._chosen(tx, request)
+        ready_at = max(request.ready_at, now)
+        timetable = tx.network.timetable(since=ready_at, until=ready_at + HORIZON)
+        rides = tx.network.rides([departure.name for departure in timetable])
+        capacity = {departure.name: departure.capacity for departure in timetable}
+        found = earliest(
+            timetable,
+            places,
+            origin=request.origin,
+            destination=request.destination,
+            ready_at=ready_at,
+            room=lambda name: capacity[name] - rides.get(name, 0),
+            pieces=len(request.pieces),
+        )
+        if found is None:
+            raise BadBookingError(
+                f"no way from {request.origin} to {request.destination} in the three days after {ready_at.isoformat()}",
+                pointer="/destination",
+            )
+        return found
+
+    def _chosen(self, tx: Transaction, request: BookingRequest) -> Itinerary:
+        known = tx.network.departures(request.legs)
+        place, at = request.origin, None
+        legs = []
+        for n, name in enumerate(request.legs):
+            departure = known.get(name)
+            if departure is None:
+                raise BadBookingError(f"no departure {name!r} in the timetable", pointer=f"/legs/{n}")
+            if departure.origin != place or (at is not None and departure.departs_at < at):
+                raise BadBookingError(f"{name} does not go on from {place}", pointer=f"/legs/{n}")
+            legs.append(leg_on(departure))
+            place, at = departure.destination, departure.arrives_at
+        if place != request.destination:
+            raise BadBookingError(f"the last leg ends at {place}", pointer="/legs")
+        return Itinerary(tuple(legs))
+
+    def _number(self, tx: Transaction, piece: BookedPiece, at: int) -> tuple[str, str]:
+        """The scheme and number a piece goes by: its own where it has one, else a fresh S10 number."""
+        if piece.number is None:
+            counter = tx.meta.next_number("pieces_numbered")
+            serial = scattered_serial(counter, key=tx.meta.secret("number_key"))
+            return "s10", str(S10Number(self._service_letters, serial, self._country))
+        pointer = f"/pieces/{at}/number"
+        try:
+            if piece.kind is PieceKind.BAG:
+                return "lpn", str(LicencePlate.parse(piece.number))
+        except UnreadableLabelError as wrong:
+            raise BadBookingError(str(wrong), pointer=pointer) from wrong
+        found = [candidate for candidate in readings(piece.number) if candidate.scheme != "departure"]
+        if not found:
+            raise BadBookingError(f"{piece.number[:40]!r} is no number we know the form of", pointer=pointer)
+        return found[0].scheme, found[0].number
+
+    def _piece(
+        self,
+        tx: Transaction,
+        request: BookingRequest,
+        itinerary: Itinerary,
+        booked: BookedPiece,
+        number: str,
+        places: dict[str, Facility],
+        now: datetime,
+    ) -> Piece:
+        arrives_at = itinerary.arrives_at or now + timedelta(days=1)
+        return Piece(
+            number=number,
+            journey=tx.booked.next_journey(number),
+            kind=booked.kind,
+            origin=request.origin,
+            destination=request.destination,
+            booked_at=now,
+            promise=promised(booked.kind, places[request.destination], arrives_at=arrives_at),
+        )
+
+
+def digest_of_key(key: str) -> str:
+    """What is kept of an API key: never the key itself."""
+    return hashlib.sha256(key.encode()).hexdigest()

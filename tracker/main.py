@@ -1,0 +1,50 @@
+"""The tracker's wiring: subscriber and ingest on one side of the log, projection and sweep on the other."""
+
+import threading
+import time
+
+import sqlalchemy as sa
+import structlog
+
+from tracker.clock import Clock
+from tracker.devices import Roll
+from tracker.domain.errors import StoreError
+from tracker.ingest import Ingest
+from tracker.mqtt import Subscriber
+from tracker.project import Projector
+from tracker.store import Store
+from tracker.sweep import Sweep
+
+log = structlog.get_logger()
+
+_LOOK_EVERY_S = 0.02
+_BACK_OFF_S = 1.0
+
+
+def run_tracker(
+    engine: sa.Engine, clock: Clock, *, mqtt_url: str, username: str, password: str, stop: threading.Event
+) -> None:
+    """Runs until `stop` is set: everything heard is kept, everything kept is folded."""
+    store = Store(engine)
+    ingest = Ingest(store, Roll(store), clock, time.monotonic)
+    subscriber = Subscriber(ingest, clock, url=mqtt_url, username=username, password=password)
+    subscriber.start()
+    projector = Projector(store, clock)
+    try:
+        keep_projecting(projector, Sweep(store, projector, clock), stop)
+    finally:
+        subscriber.stop()
+        store.close()
+
+
+def keep_projecting(projector: Projector, sweep: Sweep, stop: threading.Event) -> None:
+    """Folds what is new as soon as it is there, and looks at the clock in between."""
+    while not stop.is_set():
+        try:
+            folded = projector.step()
+            if not folded:
+                sweep.step()
+                stop.wait(_LOOK_EVERY_S)
+        except StoreError as wrong:
+            log.error("cannot fold; trying again", why=str(wrong))
+            stop.wait(_BACK_OFF_S)

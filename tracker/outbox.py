@@ -1,0 +1,134 @@
+"""What notify may lease: notices that are owed, whether they still stand, and how they ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tracker.domain.network import Facility
+from tracker.domain.notices import NOTICE_RULES, NoticeKind
+from tracker.domain.shipment import PieceKind
+from tracker.domain.timeline import State
+from tracker.domain.why import Why
+from tracker.store import Store, Transaction
+from tracker.store.owed import OwedRow
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who is told. `person` is a pseudonym; the rest is personal and goes nowhere but into the message."""
+
+    person: str
+    name: str
+    email: str | None
+    phone: str | None
+    language: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwedNotice:
+    """One message owed to one person, with everything its text needs."""
+
+    id: str
+    kind: NoticeKind
+    cause: str
+    number: str
+    piece_kind: PieceKind
+    origin: Facility
+    destination: Facility
+    why: Why
+    window: tuple[datetime, datetime] | None
+    departure: str | None
+    withdraws: str | None
+    places: Mapping[str, Facility]
+    owed_at: datetime
+    expires_at: datetime
+    urgent: bool
+    channels: tuple[str, ...]
+    recipient: Recipient
+
+
+class Outbox:
+    """The tracker's side of sending: notify asks here and nowhere else."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def unplanned(self, limit: int = 500) -> list[OwedNotice]:
+        """Notices nobody planned deliveries for yet, oldest first."""
+        with self._store.reading() as tx:
+            rows = tx.owed.unplanned(limit)
+            places = tx.network.facilities() if rows else {}
+            return [_owed(tx, row, places) for row in rows]
+
+    def planned(self, ids: Sequence[str]) -> None:
+        """Their deliveries are kept; saying so twice does no harm."""
+        if ids:
+            with self._store.writing() as tx:
+                tx.owed.planned(ids)
+
+    def notice(self, id: str) -> OwedNotice | None:
+        with self._store.reading() as tx:
+            row = tx.owed.find(id)
+            return _owed(tx, row, tx.network.facilities()) if row else None
+
+    def verdict(self, id: str, now: datetime) -> str:
+        """Whether it may be sent now: `stands`, `expired`, `overtaken` (no longer true), or `unsaid` (it would take
+        back what was never told)."""
+        with self._store.reading() as tx:
+            row = tx.owed.find(id)
+            if row is None:
+                return "overtaken"
+            return _verdict(tx, row, now)
+
+    def told(self, id: str, outcome: str) -> None:
+        """How it ended, for the pages that show what a customer was told."""
+        with self._store.writing() as tx:
+            tx.owed.told(id, outcome)
+
+
+def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
+    if now > row.expires_at:
+        return "expired"
+    standing = tx.timelines.standing(row.piece)
+    if standing is None:
+        return "overtaken"
+    delivered = standing.progress.state is State.DELIVERED
+    match row.notice.kind:
+        case NoticeKind.DELIVERED:
+            return "stands" if delivered else "overtaken"
+        case NoticeKind.OUT_FOR_DELIVERY:
+            return "overtaken" if delivered else "stands"
+        case NoticeKind.MISSED_CONNECTION:
+            subject = row.cause.rsplit(":", 1)[1]
+            open_now = any(i.subject == subject and i.open for i in standing.judgement.irregularities)
+            return "stands" if open_now and not delivered else "overtaken"
+        case NoticeKind.WITHDRAWN:
+            told = tx.owed.outcome_of(row.notice.withdraws or "", row.person)
+            return "stands" if told in ("accepted", "unknown") else "unsaid"
+
+
+def _owed(tx: Transaction, row: OwedRow, places: dict[str, Facility]) -> OwedNotice:
+    piece, _ = tx.booked.piece(row.piece)
+    who, _ = tx.booked.consignee(row.piece)
+    destination = places.get(piece.destination) or Facility(piece.destination)
+    named = {*row.notice.why.values.values(), piece.origin, piece.destination}
+    return OwedNotice(
+        id=row.id,
+        kind=row.notice.kind,
+        cause=row.cause,
+        number=piece.number,
+        piece_kind=piece.kind,
+        origin=places.get(piece.origin) or Facility(piece.origin),
+        destination=destination,
+        why=row.notice.why,
+        window=row.notice.window,
+        departure=row.notice.departure,
+        withdraws=row.notice.withdraws,
+        places={code: place for code, place in places.items() if code in named},
+        owed_at=row.owed_at,
+        expires_at=row.expires_at,
+        urgent=NOTICE_RULES[row.notice.kind].urgent,
+        channels=row.channels,
+        recipient=Recipient(who.pseudonym, who.name, who.email, who.phone, who.language, who.zone or destination.zone),
+    )

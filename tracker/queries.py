@@ -1,0 +1,327 @@
+"""What anyone may read. Cards are whole: who shows one to a customer passes it through `tracker.domain.card.public`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tracker.clock import Clock
+from tracker.domain.card import (
+    BAG_MILESTONES,
+    PARCEL_MILESTONES,
+    CardEntry,
+    CardLeg,
+    Milestone,
+    MilestoneStep,
+    PieceCard,
+    ToldNotice,
+)
+from tracker.domain.expectation import next_expected
+from tracker.domain.handling import Kind
+from tracker.domain.ids import readings
+from tracker.domain.itinerary import Itinerary, Plan
+from tracker.domain.network import Departure, Facility
+from tracker.domain.notices import Judgement
+from tracker.domain.rules import IrregularityKind
+from tracker.domain.shipment import Piece, PieceKind
+from tracker.domain.situation import Situation
+from tracker.domain.timeline import START, Entry, Timeline, timeline
+from tracker.store import Store, Transaction
+from tracker.store.fact_log import PutAside
+from tracker.store.schema import piece_facts
+from tracker.store.timelines import Standing
+from tracker.sweep import READER as SWEEP
+from tracker.sweep import swept_until
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """That something changed about a piece; `seq` goes up as changes are committed."""
+
+    seq: int
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacilityLoad:
+    facility: Facility
+    pieces_here: int
+    scans: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecentScan:
+    happened_at: datetime
+    kind: str
+    facility: str
+    number: str
+    dev: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The network at work, at one instant of the business clock."""
+
+    now: datetime
+    counts: dict[str, int]
+    facilities: list[FacilityLoad]
+    departures: list[Departure]
+    recent: list[RecentScan]
+    examples: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedScan:
+    """One line of `lastscan log export`."""
+
+    dev: str
+    ep: str
+    q: int
+    site: str
+    code: str
+    sym: str
+    k: str
+    happened_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is not yet worked off: facts to fold, and the instant up to which time was looked at."""
+
+    facts: int
+    swept_until: datetime
+
+
+class Queries:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    # one piece
+
+    def card(self, number: str) -> PieceCard | None:
+        """The newest journey under this number, in any accepted spelling; None when nothing is known."""
+        with self._store.reading() as tx:
+            found = _numbered(tx, number)
+            return self._card(tx, found[0]) if found else None
+
+    def candidates(self, number: str) -> list[PieceCard]:
+        """Every journey under this number, newest first."""
+        with self._store.reading() as tx:
+            return [self._card(tx, piece) for piece in _numbered(tx, number)]
+
+    def timeline(self, number: str) -> Timeline | None:
+        with self._store.reading() as tx:
+            found = _numbered(tx, number)
+            return _timeline(tx, found[0]) if found else None
+
+    def _card(self, tx: Transaction, id: int) -> PieceCard:
+        piece, booked_legs = tx.booked.piece(id)
+        places = tx.network.facilities()
+        entries = _timeline(tx, id).entries
+        standing = tx.timelines.standing(id) or Standing(START, Plan(Itinerary(booked_legs)), Judgement(START))
+        names = [leg.departure for leg in booked_legs]
+        names += [leg.departure for replan in standing.plan.replans for leg in replan.legs]
+        situation = Situation(
+            piece=piece,
+            plan=standing.plan,
+            progress=standing.progress,
+            departures=tx.network.departures(names),
+            facilities=places,
+            now=self._clock.now(),
+        )
+        shown = tuple(_entry(entry, places) for entry in entries if entry.event.kind not in (Kind.REPLAN, Kind.VOID))
+        return PieceCard(
+            number=piece.number,
+            journey=piece.journey,
+            kind=piece.kind,
+            origin=_place(places, piece.origin),
+            destination=_place(places, piece.destination),
+            booked_at=piece.booked_at,
+            due_by=piece.promise.due_by,
+            state=standing.progress.state,
+            held=standing.progress.held,
+            damaged=standing.progress.damaged,
+            facility=_place(places, standing.progress.facility) if standing.progress.facility else None,
+            aboard=standing.progress.aboard,
+            milestones=_milestones(piece, standing),
+            entries=shown,
+            irregularities=standing.judgement.irregularities,
+            eta=standing.judgement.eta,
+            next_expected=next_expected(situation),
+            legs=_legs(situation, standing),
+            notices=tuple(
+                ToldNotice(row.notice.kind.value, row.cause, row.owed_at, row.outcome) for row in tx.owed.about(id)
+            ),
+            facilities={code: place for code, place in places.items() if code in _named(situation, standing, entries)},
+            seen_by=self._clock.now(),
+            position=tx.timelines.last_update(),
+        )
+
+    # what changed
+
+    def last_update(self) -> int:
+        with self._store.reading() as tx:
+            return tx.timelines.last_update()
+
+    def updates_after(self, seq: int, limit: int = 1000) -> list[Update]:
+        """Changes in the order they were committed; a reader that goes on from the last `seq` misses none."""
+        with self._store.reading() as tx:
+            return [
+                Update(at, tx.booked.piece(piece)[0].number) for at, piece in tx.timelines.updates_after(seq, limit)
+            ]
+
+    # everything
+
+    def overview(self) -> Overview:
+        now = self._clock.now()
+        with self._store.reading() as tx:
+            places = tx.network.facilities()
+            here, scans = tx.timelines.here(), tx.log.scans_by_facility()
+            devices = [device for device in tx.devices.all() if device.revoked_at is None]
+            counts = {**tx.booked.counts(), **tx.timelines.counts(), **tx.owed.counts()}
+            counts |= {"scans": sum(scans.values()), "quarantined": tx.log.count_aside(), "devices": len(devices)}
+            return Overview(
+                now=now,
+                counts=counts,
+                facilities=[
+                    FacilityLoad(place, here.get(code, 0), scans.get(code, 0)) for code, place in sorted(places.items())
+                ],
+                departures=tx.network.under_way(now=now),
+                recent=[
+                    RecentScan(
+                        f.event.happened_at, f.event.kind, f.event.facility, f.event.code, f.event.event_key.origin[4:]
+                    )
+                    for f in tx.log.latest_scans(12)
+                ],
+                examples=tx.timelines.examples(),
+            )
+
+    def backlog(self) -> Backlog:
+        with self._store.reading() as tx:
+            waiting = tx.log.head() - tx.log.position("project")
+            return Backlog(waiting, swept_until(tx.log.position(SWEEP)))
+
+    def healthy(self) -> dict[str, bool | int | float | str]:
+        """Whether the database answers, and how far the projection is behind."""
+        backlog = self.backlog()
+        return {"database": True, "facts_to_fold": backlog.facts}
+
+    def unmatched(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Scans that belong to no piece we know, newest first."""
+        with self._store.reading() as tx:
+            return [
+                {
+                    "number": r.number,
+                    "why": r.why,
+                    "code": r.code,
+                    "kind": r.kind,
+                    "facility": r.facility,
+                    "at": r.happened_at,
+                }
+                for r in tx.timelines.unmatched(limit)
+            ]
+
+    def quarantine(self, limit: int = 100) -> list[PutAside]:
+        with self._store.reading() as tx:
+            return tx.log.aside(limit)
+
+    def committed_scans(self) -> Iterator[CommittedScan]:
+        """Every scan in the log, in the order of commit."""
+        after = 0
+        while True:
+            with self._store.reading() as tx:
+                rows = tx.log.exported(after)
+            for row in rows:
+                yield CommittedScan(
+                    dev=row.origin.removeprefix("dev:"),
+                    ep=row.epoch,
+                    q=row.q,
+                    site=row.facility.lower(),
+                    code=row.code,
+                    sym=row.sym,
+                    k=row.kind,
+                    happened_at=row.happened_at,
+                    recorded_at=row.recorded_at,
+                )
+            if not rows:
+                return
+            after = rows[-1].pos
+
+
+def _numbered(tx: Transaction, number: str) -> list[int]:
+    for candidate in readings(number):
+        found = tx.booked.numbered(candidate.number)
+        if found:
+            return found
+    return []
+
+
+def _timeline(tx: Transaction, id: int) -> Timeline:
+    return timeline(fact.event for fact in tx.log.of(piece_facts, piece_facts.c.piece, id))
+
+
+def _place(places: dict[str, Facility], code: str) -> Facility:
+    return places.get(code) or Facility(code)
+
+
+def _entry(entry: Entry, places: dict[str, Facility]) -> CardEntry:
+    event = entry.event
+    return CardEntry(
+        kind=event.kind,
+        facility=_place(places, event.facility),
+        happened_at=event.happened_at,
+        recorded_at=event.recorded_at,
+        event_key=event.event_key,
+        sort_point=event.sort_point,
+        into=event.into,
+        reason=event.reason,
+        withdrawn=entry.withdrawn_by is not None,
+        estimated=event.estimated,
+        error_ms=event.error_ms,
+    )
+
+
+def _milestones(piece: Piece, standing: Standing) -> tuple[MilestoneStep, ...]:
+    marks = standing.progress.marks
+    firsts: dict[Milestone, list[datetime]] = {
+        Milestone.BOOKED: [piece.booked_at],
+        Milestone.ACCEPTED: [m.first_at for m in marks if m.kind == Kind.ACCEPT],
+        Milestone.ON_ITS_WAY: [
+            m.first_at for m in marks if m.kind in (Kind.LOAD, Kind.DEPART) or m.facility != piece.origin
+        ],
+        Milestone.AT_DESTINATION: [m.first_at for m in marks if m.facility == piece.destination],
+        Milestone.OUT_FOR_DELIVERY: [m.first_at for m in marks if m.kind == Kind.OUT_FOR_DELIVERY],
+        Milestone.DELIVERED: [m.first_at for m in marks if m.kind == Kind.DELIVER],
+    }
+    order = BAG_MILESTONES if piece.kind is PieceKind.BAG else PARCEL_MILESTONES
+    return tuple(MilestoneStep(step, min(firsts[step], default=None)) for step in order)
+
+
+def _legs(situation: Situation, standing: Standing) -> tuple[CardLeg, ...]:
+    """The plan in force, with the legs it missed before it standing where they were missed."""
+    missed = [i.subject for i in standing.judgement.irregularities if i.kind is IrregularityKind.MISSED_CONNECTION]
+    planned = [leg for version in situation.versions[:-1] for leg in version.legs if leg.departure in missed]
+    legs = sorted({*planned, *situation.itinerary.legs}, key=lambda leg: (leg.departs_at, leg.departure))
+    return tuple(
+        CardLeg(
+            departure=situation.departures[leg.departure],
+            origin=situation.facility(leg.origin),
+            destination=situation.facility(leg.destination),
+            missed=leg.departure in missed,
+            ridden=situation.rode(leg.departure),
+        )
+        for leg in legs
+        if leg.departure in situation.departures
+    )
+
+
+def _named(situation: Situation, standing: Standing, entries: tuple[Entry, ...]) -> set[str]:
+    """Every facility named anywhere on the card."""
+    named = {situation.piece.origin, situation.piece.destination}
+    named |= {
+        place for version in situation.versions for leg in version.legs for place in (leg.origin, leg.destination)
+    }
+    named |= {entry.event.facility for entry in entries}
+    return named

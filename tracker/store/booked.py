@@ -1,0 +1,175 @@
+"""Shipments, pieces and their numbers, and the people they belong to."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from tracker.domain.booking import BookedPiece, BookingRequest, Party
+from tracker.domain.itinerary import Leg
+from tracker.domain.shipment import Piece, PieceKind, Promise
+from tracker.store.schema import accounts, aliases, answers, people, pieces, shipments
+
+SLACK = timedelta(days=3)
+"""How far outside a journey's window a scan may still mean it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    piece: int
+    valid_from: datetime
+    valid_to: datetime | None
+
+    def holds(self, instant: datetime, *, slack: timedelta) -> bool:
+        return self.valid_from - slack <= instant and (self.valid_to is None or instant < self.valid_to + slack)
+
+
+@dataclass(frozen=True, slots=True)
+class Consignee:
+    id: int
+    pseudonym: str
+    name: str
+    email: str | None
+    phone: str | None
+    language: str
+    zone: str | None
+
+
+class BookedShipments:
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    # booking
+
+    def add_person(self, party: Party) -> int:
+        address = {"lines": party.lines, "city": party.city, "postcode": party.postcode, "country": party.country}
+        values = {
+            "pseudonym": str(uuid.uuid4()),
+            "name": party.name,
+            "email": party.email,
+            "phone": party.phone,
+            "language": party.language,
+            "zone": party.zone,
+            "address": msgspec.json.encode(address).decode(),
+        }
+        return int(self._connection.execute(sa.insert(people).values(**values).returning(people.c.id)).scalar_one())
+
+    def add_shipment(self, request: BookingRequest, *, account: str, now: datetime) -> int:
+        values = {
+            "account": account,
+            "reference": request.reference,
+            "service": request.service,
+            "shipper": self.add_person(request.shipper),
+            "consignee": self.add_person(request.consignee),
+            "channels": msgspec.json.encode(request.notify).decode(),
+            "booked_at": now,
+        }
+        return int(
+            self._connection.execute(sa.insert(shipments).values(**values).returning(shipments.c.id)).scalar_one()
+        )
+
+    def next_journey(self, number: str) -> int:
+        last = self._connection.execute(
+            sa.select(sa.func.max(pieces.c.journey)).where(pieces.c.number == number)
+        ).scalar()
+        return (last or 0) + 1
+
+    def add_piece(self, shipment: int, piece: Piece, *, scheme: str, legs: tuple[Leg, ...], booked: BookedPiece) -> int:
+        """Adds a piece and its number; an earlier journey under the same number ends here."""
+        values = {
+            "shipment": shipment,
+            "number": piece.number,
+            "journey": piece.journey,
+            "kind": piece.kind.value,
+            "origin": piece.origin,
+            "destination": piece.destination,
+            "booked_at": piece.booked_at,
+            "due_by": piece.promise.due_by,
+            "booked_legs": msgspec.json.encode(legs).decode(),
+            "weight_g": booked.weight_g,
+            "size_mm": msgspec.json.encode(booked.size_mm).decode() if booked.size_mm else None,
+            "contents": booked.contents,
+        }
+        made = int(self._connection.execute(sa.insert(pieces).values(**values).returning(pieces.c.id)).scalar_one())
+        open_ones = (aliases.c.scheme == scheme) & (aliases.c.number == piece.number) & aliases.c.valid_to.is_(None)
+        self._connection.execute(sa.update(aliases).where(open_ones).values(valid_to=piece.booked_at))
+        alias = {"scheme": scheme, "number": piece.number, "piece": made, "valid_from": piece.booked_at}
+        self._connection.execute(sa.insert(aliases).values(**alias))
+        return made
+
+    # matching
+
+    def match(self, scheme: str, number: str, instant: datetime) -> list[int]:
+        """The pieces this number may mean at this instant: strictly within a journey's time, else with some slack."""
+        query = sa.select(aliases.c.piece, aliases.c.valid_from, aliases.c.valid_to)
+        rows = self._connection.execute(query.where(aliases.c.scheme == scheme, aliases.c.number == number))
+        known = [Alias(*row) for row in rows]
+        for slack in (timedelta(0), SLACK):
+            found = [alias.piece for alias in known if alias.holds(instant, slack=slack)]
+            if found:
+                return found
+        return []
+
+    def numbered(self, number: str) -> list[int]:
+        """Every piece that ever had this number, newest journey first."""
+        query = sa.select(aliases.c.piece).where(aliases.c.number == number).order_by(aliases.c.valid_from.desc())
+        return list(self._connection.execute(query).scalars())
+
+    # reading
+
+    def piece(self, id: int) -> tuple[Piece, tuple[Leg, ...]]:
+        row = self._connection.execute(sa.select(pieces).where(pieces.c.id == id)).one()
+        piece = Piece(
+            number=row.number,
+            journey=row.journey,
+            kind=PieceKind(row.kind),
+            origin=row.origin,
+            destination=row.destination,
+            booked_at=row.booked_at,
+            promise=Promise(row.due_by),
+        )
+        return piece, tuple(msgspec.json.decode(row.booked_legs, type=list[Leg]))
+
+    def pieces_of(self, shipment: int) -> list[int]:
+        query = sa.select(pieces.c.id).where(pieces.c.shipment == shipment).order_by(pieces.c.id)
+        return list(self._connection.execute(query).scalars())
+
+    def all_pieces(self) -> list[int]:
+        return list(self._connection.execute(sa.select(pieces.c.id).order_by(pieces.c.id)).scalars())
+
+    def consignee(self, piece: int) -> tuple[Consignee, tuple[str, ...]]:
+        """Who receives a piece, and the channels they are told by."""
+        joined = sa.join(pieces, shipments, pieces.c.shipment == shipments.c.id).join(
+            people, shipments.c.consignee == people.c.id
+        )
+        query = sa.select(people, shipments.c.channels).select_from(joined).where(pieces.c.id == piece)
+        row = self._connection.execute(query).one()
+        who = Consignee(row.id, row.pseudonym, row.name, row.email, row.phone, row.language, row.zone)
+        return who, tuple(msgspec.json.decode(row.channels, type=list[str]))
+
+    def counts(self) -> dict[str, int]:
+        bag = sa.func.count().filter(pieces.c.kind == PieceKind.BAG.value)
+        row = self._connection.execute(sa.select(sa.func.count(), bag).select_from(pieces)).one()
+        shipped = self._connection.execute(sa.select(sa.func.count()).select_from(shipments)).scalar_one()
+        return {"pieces": row[0], "bags": row[1], "shipments": shipped}
+
+    # accounts
+
+    def add_account(self, account: str, *, key_digest: str, now: datetime) -> None:
+        self._connection.execute(sa.insert(accounts).values(account=account, key_digest=key_digest, made_at=now))
+
+    def account_of(self, key_digest: str) -> str | None:
+        query = sa.select(accounts.c.account).where(accounts.c.key_digest == key_digest)
+        return self._connection.execute(query).scalar()
+
+    def answer(self, account: str, key: str) -> tuple[str, int] | None:
+        """What was answered under this idempotency key: the digest of the body, and the shipment made."""
+        query = sa.select(answers.c.body_digest, answers.c.shipment)
+        row = self._connection.execute(query.where(answers.c.account == account, answers.c.key == key)).one_or_none()
+        return (row.body_digest, row.shipment) if row else None
+
+    def keep_answer(self, account: str, key: str, *, body_digest: str, shipment: int, now: datetime) -> None:
+        values = {"account": account, "key": key, "body_digest": body_digest, "shipment": shipment, "made_at": now}
+        self._connection.execute(sa.insert(answers).values(**values))

@@ -1,0 +1,129 @@
+"""Facilities and departures."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from tracker.domain.network import Departure, Facility, Mode
+from tracker.store.schema import departures, facilities, planned_rides
+
+
+class NetworkTables:
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def facilities(self) -> dict[str, Facility]:
+        rows = self._connection.execute(sa.select(facilities.c.described))
+        known = [msgspec.json.decode(row.described, type=Facility) for row in rows]
+        return {place.code: place for place in known}
+
+    def describe(self, place: Facility, *, complete: bool = True) -> None:
+        """Adds a facility or says more about one that was only a name so far."""
+        spelled = msgspec.json.encode(place).decode()
+        where = facilities.c.code == place.code
+        known = self._connection.execute(
+            sa.update(facilities).where(where).values(described=spelled, complete=complete)
+        )
+        if known.rowcount == 0:
+            self._connection.execute(
+                sa.insert(facilities).values(code=place.code, described=spelled, complete=complete)
+            )
+
+    def know(self, code: str) -> None:
+        """A site that nobody described works at once, in UTC, until somebody does."""
+        if self._connection.execute(sa.select(facilities.c.code).where(facilities.c.code == code)).scalar() is None:
+            self.describe(Facility(code), complete=False)
+
+    def add_departures(self, added: Iterable[Departure]) -> int:
+        """Adds those not known yet, by name; answers how many were new."""
+        fresh = {d.name: d for d in added}
+        known = set(self.departures(fresh))
+        rows = [_row(d) for name, d in fresh.items() if name not in known]
+        if rows:
+            self._connection.execute(sa.insert(departures), rows)
+        return len(rows)
+
+    def departures(self, names: Iterable[str]) -> dict[str, Departure]:
+        wanted = list(names)
+        found: dict[str, Departure] = {}
+        for at in range(0, len(wanted), 500):
+            query = sa.select(departures).where(departures.c.name.in_(wanted[at : at + 500]))
+            found.update({row.name: _departure(row) for row in self._connection.execute(query)})
+        return found
+
+    def timetable(self, *, since: datetime, until: datetime) -> list[Departure]:
+        """All departures scheduled in this time, in order of departure."""
+        due = departures.c.departs_at.between(since, until)
+        query = sa.select(departures).where(due)
+        rows = self._connection.execute(query.order_by(departures.c.departs_at, departures.c.name))
+        return [_departure(row) for row in rows]
+
+    def under_way(self, *, now: datetime, limit: int = 40) -> list[Departure]:
+        """Those that left and have not arrived, then the next to go."""
+        gone = sa.and_(departures.c.left_at.isnot(None), departures.c.landed_at.is_(None))
+        soon = departures.c.departs_at.between(now - timedelta(hours=12), now + timedelta(hours=3))
+        waiting = sa.and_(departures.c.left_at.is_(None), departures.c.departs_at > now)
+        query = sa.select(departures).where(soon, sa.or_(gone, waiting))
+        rows = self._connection.execute(
+            query.order_by(departures.c.left_at.is_(None), departures.c.departs_at).limit(limit)
+        )
+        return [_departure(row) for row in rows]
+
+    def happened(self, name: str, *, left_at: datetime | None, landed_at: datetime | None) -> None:
+        values = {"left_at": left_at, "landed_at": landed_at}
+        self._connection.execute(sa.update(departures).where(departures.c.name == name).values(**values))
+
+    def forget_what_happened(self) -> None:
+        self._connection.execute(sa.update(departures).values(left_at=None, landed_at=None))
+
+    def rides(self, names: Sequence[str]) -> Mapping[str, int]:
+        """How many pieces are planned on each of these."""
+        counted: dict[str, int] = {}
+        for at in range(0, len(names), 500):
+            wanted = planned_rides.c.departure.in_(names[at : at + 500])
+            query = sa.select(planned_rides.c.departure, sa.func.count()).where(wanted, planned_rides.c.in_force)
+            counted.update(
+                (row[0], row[1]) for row in self._connection.execute(query.group_by(planned_rides.c.departure))
+            )
+        return counted
+
+    def riders(self, departure: str) -> list[int]:
+        """The pieces that were ever planned on it."""
+        query = (
+            sa.select(planned_rides.c.piece)
+            .where(planned_rides.c.departure == departure)
+            .order_by(planned_rides.c.piece)
+        )
+        return list(self._connection.execute(query).scalars())
+
+
+def _row(d: Departure) -> dict[str, object]:
+    return {
+        "name": d.name,
+        "origin": d.origin,
+        "destination": d.destination,
+        "mode": d.mode.value,
+        "departs_at": d.departs_at,
+        "arrives_at": d.arrives_at,
+        "capacity": d.capacity,
+        "cutoff_min": int(d.cutoff.total_seconds() // 60),
+        "left_at": d.left_at,
+        "landed_at": d.landed_at,
+    }
+
+
+def _departure(row: sa.Row[tuple[object, ...]]) -> Departure:
+    planned = Departure(
+        name=row.name,
+        origin=row.origin,
+        destination=row.destination,
+        departs_at=row.departs_at,
+        arrives_at=row.arrives_at,
+        mode=Mode(row.mode),
+        capacity=row.capacity,
+        cutoff=timedelta(minutes=row.cutoff_min),
+    )
+    return replace(planned, left_at=row.left_at, landed_at=row.landed_at)

@@ -1,0 +1,333 @@
+"""The tables the tracker owns. `migrations/` makes them; a test holds the two together."""
+
+import sqlalchemy as sa
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+from tracker.store.engine import Exact, Instant
+
+metadata = MetaData()
+
+Id = BigInteger().with_variant(Integer(), "sqlite")
+"""An integer key in creation order; SQLite makes only INTEGER keys its row ids."""
+
+meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+# The log: append only. Everything below "derived" can be thrown away and folded again from it.
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("epoch", Text, nullable=False, server_default=""),
+    Column("upto", BigInteger, nullable=False, server_default="0"),
+    Column("highest", BigInteger, nullable=False, server_default="0"),
+    sa.UniqueConstraint("origin", "epoch"),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("pos", Id, primary_key=True),
+    Column("stream", ForeignKey("streams.id"), nullable=False),
+    Column("q", BigInteger),
+    Column("key", Text),
+    Column("kind", Exact, nullable=False),
+    Column("code", Exact, nullable=False),
+    Column("sym", Exact),
+    Column("facility", Text, nullable=False),
+    Column("sort_point", Exact),
+    Column("into", Exact),
+    Column("reason", Exact),
+    Column("void_epoch", Text),
+    Column("void_q", BigInteger),
+    Column("operator", Exact),
+    Column("happened_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("estimated", Boolean, nullable=False, server_default=sa.false()),
+    Column("error_ms", BigInteger, nullable=False, server_default="0"),
+    Column("wall", BigInteger),
+    Column("mono", BigInteger),
+    Column("boot", BigInteger),
+    Column("digest", LargeBinary),
+    Column("body", Text),
+    sqlite_autoincrement=True,
+)
+Index(
+    "facts_scan",
+    facts.c.stream,
+    facts.c.q,
+    unique=True,
+    sqlite_where=facts.c.q.isnot(None),
+    postgresql_where=facts.c.q.isnot(None),
+)
+Index(
+    "facts_key",
+    facts.c.stream,
+    facts.c.key,
+    unique=True,
+    sqlite_where=facts.c.key.isnot(None),
+    postgresql_where=facts.c.key.isnot(None),
+)
+
+fact_details = Table(
+    "fact_details",
+    metadata,
+    Column("pos", ForeignKey("facts.pos"), primary_key=True),
+    Column("x", Text),
+    Column("lat", Float),
+    Column("lon", Float),
+)
+
+refused = Table(
+    "refused",
+    metadata,
+    Column("stream", ForeignKey("streams.id"), primary_key=True),
+    Column("q", BigInteger, primary_key=True),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("heard_at", Instant, nullable=False),
+    Column("times", Integer, nullable=False, server_default="1"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("dev", Text, primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("mac_key", Text),
+    Column("registered_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("heard_at", Instant),
+    Column("wall_error_ms", BigInteger),
+    Column("depth", Integer),
+    Column("battery", Float),
+    Column("firmware", Text),
+)
+
+device_sites = Table(
+    "device_sites",
+    metadata,
+    Column("dev", ForeignKey("devices.dev"), primary_key=True),
+    Column("valid_from", Instant, primary_key=True),
+    Column("site", Text, nullable=False),
+)
+
+boot_clocks = Table(
+    "boot_clocks",
+    metadata,
+    Column("dev", Text, primary_key=True),
+    Column("boot", BigInteger, primary_key=True),
+    Column("clock", Text, nullable=False),
+)
+
+# The network and what is booked on it.
+
+facilities = Table(
+    "facilities",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("described", Text, nullable=False),
+    Column("complete", Boolean, nullable=False),
+)
+
+departures = Table(
+    "departures",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("departs_at", Instant, nullable=False, index=True),
+    Column("arrives_at", Instant, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("cutoff_min", Integer, nullable=False),
+    Column("left_at", Instant),
+    Column("landed_at", Instant),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("pseudonym", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("phone", Text),
+    Column("language", Text, nullable=False),
+    Column("zone", Text),
+    Column("address", Text),
+)
+
+shipments = Table(
+    "shipments",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("reference", Text),
+    Column("service", Text, nullable=False),
+    Column("shipper", ForeignKey("people.id"), nullable=False),
+    Column("consignee", ForeignKey("people.id"), nullable=False),
+    Column("channels", Text, nullable=False),
+    Column("booked_at", Instant, nullable=False),
+)
+
+pieces = Table(
+    "pieces",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("shipment", ForeignKey("shipments.id"), nullable=False, index=True),
+    Column("number", Text, nullable=False),
+    Column("journey", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("booked_at", Instant, nullable=False),
+    Column("due_by", Instant, nullable=False),
+    Column("booked_legs", Text, nullable=False),
+    Column("weight_g", Integer),
+    Column("size_mm", Text),
+    Column("contents", Text),
+    sa.UniqueConstraint("number", "journey"),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("scheme", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_to", Instant),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("key_digest", Text, nullable=False, unique=True),
+    Column("made_at", Instant, nullable=False),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body_digest", Text, nullable=False),
+    Column("shipment", ForeignKey("shipments.id"), nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+
+# Derived: how far each reader of the log is, and what it made of it.
+
+readers = Table(
+    "readers", metadata, Column("name", Text, primary_key=True), Column("position", BigInteger, nullable=False)
+)
+
+piece_facts = Table(
+    "piece_facts",
+    metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("pos", ForeignKey("facts.pos"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+departure_facts = Table(
+    "departure_facts",
+    metadata,
+    Column("departure", ForeignKey("departures.name"), primary_key=True),
+    Column("pos", ForeignKey("facts.pos"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+unmatched = Table(
+    "unmatched",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("pos", ForeignKey("facts.pos"), primary_key=True),
+    Column("why", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+timelines = Table(
+    "timelines",
+    metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("facility", Text),
+    Column("progress", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("judgement", Text, nullable=False),
+    Column("judge_again_at", Instant, index=True),
+)
+
+planned_rides = Table(
+    "planned_rides",
+    metadata,
+    Column("departure", Text, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("in_force", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+irregularities = Table(
+    "irregularities",
+    metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("cleared_at", Instant),
+)
+
+updates = Table(
+    "updates",
+    metadata,
+    Column("seq", Id, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# What is owed outlives every rebuild: it says what people were told.
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("cause", Text, nullable=False),
+    Column("person", ForeignKey("people.id"), nullable=False),
+    Column("piece", ForeignKey("pieces.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("notice", Text, nullable=False),
+    Column("channels", Text, nullable=False),
+    Column("owed_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("planned", Boolean, nullable=False, server_default=sa.false()),
+    Column("outcome", Text, nullable=False, server_default="due"),
+    sa.UniqueConstraint("cause", "person"),
+)
+Index("outbox_unplanned", outbox.c.owed_at, sqlite_where=~outbox.c.planned, postgresql_where=~outbox.c.planned)
+
+DERIVED = (piece_facts, departure_facts, unmatched, timelines, planned_rides, irregularities, updates, readers)

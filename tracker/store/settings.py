@@ -1,0 +1,40 @@
+"""A few values that belong to the whole installation."""
+
+import secrets
+
+import sqlalchemy as sa
+
+from tracker.store.schema import meta
+
+
+class Meta:
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def get(self, name: str) -> str | None:
+        return self._connection.execute(sa.select(meta.c.value).where(meta.c.name == name)).scalar()
+
+    def put(self, name: str, value: str) -> None:
+        if self.get(name) is None:
+            self._connection.execute(sa.insert(meta).values(name=name, value=value))
+        else:
+            self._connection.execute(sa.update(meta).where(meta.c.name == name).values(value=value))
+
+    @property
+    def generation(self) -> int:
+        """The database's generation (`gen` on the wire): raised when a backup is restored."""
+        return int(self.get("generation") or 1)
+
+    def secret(self, name: str) -> bytes:
+        """A 256-bit key that is drawn once and kept."""
+        known = self.get(name)
+        if known is None:
+            known = secrets.token_hex(32)
+            self.put(name, known)
+        return bytes.fromhex(known)
+
+    def next_number(self, name: str) -> int:
+        """Counts up from 0, once for each call that commits."""
+        number = int(self.get(name) or 0)
+        self.put(name, str(number + 1))
+        return number
