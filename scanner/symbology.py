@@ -1,7 +1,7 @@
 """The symbologies we can read, in the words that travel on the wire (field `sym` of a scan).
 
-A symbology is *weak* when its bars carry no check, or only a check that a damaged code passes easily:
-such a code counts only when two reads agree (`scanner.decode.votes`).
+A matrix code corrects its errors and tells when it cannot. A bar code has a weak check or none, and a damaged one
+passes it now and then: such a read counts only when a second agrees (`scanner.decode.votes`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Symbology(StrEnum):
 BY_WORD = {symbology.value: symbology for symbology in Symbology}
 
 
-WEAK = frozenset({Symbology.ITF, Symbology.CODE39, Symbology.CODE93, Symbology.CODABAR, Symbology.EAN})
+MATRIX = frozenset({Symbology.QR, Symbology.DATAMATRIX, Symbology.PDF417, Symbology.AZTEC, Symbology.MAXICODE})
 
 # Retail codes stand on half of what travels in a parcel and both readers misread them in the same way:
 # they stay off unless a site asks for them.

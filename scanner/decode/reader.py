@@ -75,7 +75,7 @@ class Reader:
         return self._votes.accepted(self._frame)
 
     def glimpsed(self) -> list[Read]:
-        """Weak codes of this label still short of a vote: for the courier's eyes, not for the journal."""
+        """Codes of this label still short of a vote: for the courier's eyes, not for the journal."""
         return self._votes.glimpsed()
 
 

@@ -23,8 +23,8 @@ class Sighting:
 class Read:
     """A text that counts.
 
-    `confidence` is 1.0 when two reads agreed or one agreed with the expected list, 0.9 for a single read of
-    a symbology whose own check is strong, 0.5 for a weak code seen once: shown to the courier, never accepted.
+    `confidence` is 1.0 when two reads agreed or one agreed with the expected list, 0.9 for a single read with a
+    strong check, 0.5 for a read still short of a vote: shown to the courier, never accepted.
     `box` holds four corners `(x, y)` in pixels of the whole picture, clockwise from the code's own top left.
     """
 

@@ -15,7 +15,7 @@ FORMATS = ("png", "svg", "pdf", "zpl")
 SHEET_FORMATS = ("pdf", "zpl")  # those that hold several labels
 
 
-def as_bytes(labels: Sequence[Label], format: str) -> bytes:  # noqa: A002 - the trade's word, and the command's flag
+def as_bytes(labels: Sequence[Label], format: str) -> bytes:
     """The labels as the content of one file. Several need a format of SHEET_FORMATS.
 
     Raises UnprintableLabelError when one cannot be drawn, and ValueError for a format or number we do not do.
@@ -35,6 +35,6 @@ def as_bytes(labels: Sequence[Label], format: str) -> bytes:  # noqa: A002 - the
             return zpl(labels)
 
 
-def write(label: Label, format: str, path: str | Path) -> None:  # noqa: A002
+def write(label: Label, format: str, path: str | Path) -> None:
     """One label into a file, replaced if it is there. Raises as `as_bytes`, and OSError."""
     Path(path).write_bytes(as_bytes([label], format))
