@@ -1,1 +1,1 @@
-"""E-mail."""
+"""Notices by e-mail, over SMTP."""
