@@ -61,6 +61,11 @@ class ReadingChild:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None before the first picture and after a fall."""
+        return self._child.pid if self._child is not None else None
+
     def close(self) -> None:
         """End the child; the next picture would start another."""
         with self._one_at_a_time:
@@ -80,6 +85,8 @@ class ReadingChild:
         return [_read_from(item) for item in answer["reads"]], float(answer["ms"])
 
     def _ask(self, content: bytes) -> dict[str, Any]:
+        if self._child is not None and self._child.poll() is not None:
+            self._end()  # it fell between two pictures: not this one's fault
         child = self._child or self._start()
         if child is None or child.stdin is None or child.stdout is None:
             return {"refused": DID_NOT_START}

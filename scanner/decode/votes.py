@@ -125,8 +125,8 @@ class Votes:
 
 
 def has_own_check(text: str) -> bool:
-    """Whether the text is a number of a scheme with a check digit, and the digit agrees."""
-    return any(candidate.scheme in CHECKED_SCHEMES for candidate in readings(text))
+    """Whether the text is, letter by letter, a number of a scheme with a check digit, and the digit agrees."""
+    return any(candidate.scheme in CHECKED_SCHEMES and candidate.number == text for candidate in readings(text))
 
 
 def _family(symbology: Symbology) -> Symbology:

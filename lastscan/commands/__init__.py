@@ -1,0 +1,1 @@
+"""The subcommands of `lastscan`, one subject a file."""
