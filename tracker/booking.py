@@ -12,11 +12,11 @@ from tracker.domain.errors import BadBookingError, LastscanError, UnreadableLabe
 from tracker.domain.eta import promised
 from tracker.domain.handling import Kind
 from tracker.domain.ids import LicencePlate, S10Number, readings, scattered_serial
-from tracker.domain.itinerary import Itinerary, Leg, earliest, leg_on
+from tracker.domain.itinerary import HORIZON, Itinerary, Leg, earliest, leg_on
 from tracker.domain.network import Facility
 from tracker.domain.shipment import Piece, PieceKind
-from tracker.project import HORIZON, BookedPieces
 from tracker.store import Store, Transaction
+from tracker.store.bodies import BookedPieces
 from tracker.store.fact_log import NewFact
 
 SERVICE_LETTERS = "LS"
@@ -45,6 +45,12 @@ class Bookings:
         self._clock = clock
         self._service_letters = service_letters
         self._country = country
+
+    def open_account(self, account: str, *, key: str) -> None:
+        """Makes an account that this key belongs to; does nothing when it is there."""
+        with self._store.writing() as tx:
+            if tx.booked.account_of(digest_of_key(key)) is None:
+                tx.booked.add_account(account, key_digest=digest_of_key(key), now=self._clock.now())
 
     def account_of(self, key: str) -> str | None:
         """The account an API key belongs to, if it is one of ours."""

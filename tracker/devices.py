@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from tracker.clock import Clock
 from tracker.domain.credentials import hash_password
-from tracker.domain.errors import DeviceExistsError, UnknownDeviceError
+from tracker.domain.errors import BadNameError, DeviceExistsError, UnknownDeviceError
 from tracker.domain.ids import facility_of_site, wire_name
 from tracker.store import Store
 from tracker.store.device_registry import DeviceRow
 
 REFRESH_S = 2.0
+RESERVED = "tracker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Devices:
         """
         wire_name(dev)
         wire_name(site)
+        if dev.startswith(RESERVED):
+            raise BadNameError(f"{dev}: names beginning with {RESERVED} belong to trackers; choose another")
         drawn = Credentials(dev, site, secrets.token_hex(32), dev, secrets.token_urlsafe(32))
         row = {
             "site": site,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import msgspec
 import structlog
@@ -10,39 +9,22 @@ import structlog
 from tracker.clock import Clock
 from tracker.domain.handling import EventKey, HandlingEvent, Kind
 from tracker.domain.ids import Candidate, readings
-from tracker.domain.itinerary import Itinerary, Leg, Plan, Replan, earliest
+from tracker.domain.itinerary import HORIZON, Itinerary, Plan, Replan, earliest
 from tracker.domain.judge import judge, judge_again_at, leg_to_replan, ready_again_at
 from tracker.domain.network import Facility
 from tracker.domain.notices import NOTICE_RULES, Judgement, notices_owed
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Progress, advance, comes_after, progress, timeline
 from tracker.store import Store, Transaction
-from tracker.store.fact_log import KeptFact, NewFact
+from tracker.store.bodies import BookedPieces, PlannedLegs
+from tracker.store.fact_log import PROJECT, KeptFact, NewFact
 from tracker.store.schema import departure_facts, piece_facts
 from tracker.store.timelines import Standing
 
 log = structlog.get_logger()
 
-READER = "project"
 TOLD_UPTO = "told_upto"
 """Up to this position the log was judged once already; folding it again tells nobody anything."""
-
-HORIZON = timedelta(days=3)
-"""How far ahead a new way is looked for."""
-
-
-class BookedPieces(msgspec.Struct, frozen=True):
-    """The body of a `book` fact: which pieces it brought."""
-
-    pieces: list[int]
-
-
-class PlannedLegs(msgspec.Struct, frozen=True):
-    """The body of a `replan` fact: the piece, what it missed, and the legs it gets instead."""
-
-    piece: int
-    missed: str
-    legs: list[Leg]
 
 
 @dataclass
@@ -77,17 +59,17 @@ class Projector:
     def step(self, limit: int = 500) -> int:
         """Takes the next facts of the log, at most `limit`; answers how many there were."""
         with self._store.reading() as tx:
-            if tx.log.head() <= tx.log.position(READER):
+            if tx.log.head() <= tx.log.position(PROJECT):
                 return 0
         with self._store.writing() as tx:
-            facts = tx.log.after(tx.log.claim(READER), limit)
+            facts = tx.log.after(tx.log.claim(PROJECT), limit)
             if not facts:
                 return 0
             work = _Round(tx, tx.network.facilities(), muted=facts[0].pos <= int(tx.meta.get(TOLD_UPTO) or 0))
             for fact in facts:
                 self._sort_in(work, fact)
             self._settle(work)
-            tx.log.move(READER, facts[-1].pos)
+            tx.log.move(PROJECT, facts[-1].pos)
             return len(facts)
 
     def judge_due(self, limit: int = 500) -> int:
@@ -286,7 +268,7 @@ def rebuild(store: Store, clock: Clock) -> dict[int, tuple[str, str]]:
         pass
     with store.writing() as tx:
         before = tx.timelines.digest()
-        tx.meta.put(TOLD_UPTO, str(tx.log.position(READER)))
+        tx.meta.put(TOLD_UPTO, str(tx.log.position(PROJECT)))
         tx.timelines.throw_away()
         tx.network.forget_what_happened()
     while projector.step():

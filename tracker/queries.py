@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tracker.clock import Clock
@@ -27,11 +27,11 @@ from tracker.domain.shipment import Piece, PieceKind
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Entry, Timeline, timeline
 from tracker.store import Store, Transaction
-from tracker.store.fact_log import PutAside
+from tracker.store.fact_log import PROJECT, SWEEP, PutAside
 from tracker.store.schema import piece_facts
 from tracker.store.timelines import Standing
-from tracker.sweep import READER as SWEEP
-from tracker.sweep import swept_until
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +200,8 @@ class Queries:
 
     def backlog(self) -> Backlog:
         with self._store.reading() as tx:
-            waiting = tx.log.head() - tx.log.position("project")
-            return Backlog(waiting, swept_until(tx.log.position(SWEEP)))
+            waiting = tx.log.head() - tx.log.position(PROJECT)
+            return Backlog(waiting, _EPOCH + timedelta(milliseconds=tx.log.position(SWEEP)))
 
     def healthy(self) -> dict[str, bool | int | float | str]:
         """Whether the database answers, and how far the projection is behind."""

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from tracker.clock import Clock
 from tracker.project import Projector
 from tracker.store import Store
+from tracker.store.fact_log import SWEEP
 
-READER = "sweep"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -26,12 +26,8 @@ class Sweep:
             judged += done
         position = (now - _EPOCH) // timedelta(milliseconds=1)
         with self._store.reading() as tx:
-            if tx.log.position(READER) >= position:
+            if tx.log.position(SWEEP) >= position:
                 return judged
         with self._store.writing() as tx:
-            tx.log.move(READER, position)
+            tx.log.move(SWEEP, position)
         return judged
-
-
-def swept_until(position: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=position)

@@ -205,6 +205,7 @@ def test_a_registered_device_gets_in(broker: Running, join: Join) -> None:
 @pytest.mark.parametrize(
     ("user", "password"),
     [("h-0017", "wrong"), ("h-0017", ""), ("nobody", PASSWORD), ("nobody", "wrong"), ("", "")],
+    ids=["wrong", "empty", "stranger", "stranger and wrong", "nothing"],  # the password is drawn anew in each run
 )
 def test_a_wrong_password_or_a_stranger_is_refused(broker: Running, join: Join, user: str, password: str) -> None:
     client = join(broker.ports, user, password)

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tracker.domain.handling import EventKey
 from tracker.domain.network import Departure, Facility
+
+HORIZON = timedelta(days=3)
+"""How far ahead a way through the timetable is looked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,5 @@
+"""`python -m lastscan`: the same as the command."""
+
+from lastscan.cli import main
+
+main()

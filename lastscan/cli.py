@@ -1,0 +1,69 @@
+"""The command `lastscan`: its subcommands live in `lastscan.commands`, one subject a file."""
+
+import importlib
+import sys
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from lastscan.broker import BrokerFailedError, BrokerUnavailableError, UnknownBrokerError
+from tracker.domain.errors import LastscanError
+
+COMMANDS = {
+    "up": "running",
+    "broker": "running",
+    "tracker": "running",
+    "notify": "running",
+    "web": "running",
+    "fleet": "running",
+    "device": "device",
+    "key": "key",
+    "track": "looking",
+    "unmatched": "looking",
+    "quarantine": "looking",
+    "log": "looking",
+    "rebuild": "looking",
+    "decode": "capture",
+    "label": "capture",
+    "scan": "scan",
+}
+"""Which file of `lastscan.commands` each subcommand is in; read only when it is called, so that `--help` is quick."""
+
+FAILED, UNAVAILABLE, CONFIGURATION = 1, 69, 78
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found = getattr(importlib.import_module(f"lastscan.commands.{COMMANDS[cmd_name]}"), cmd_name)
+        assert isinstance(found, click.Command)
+        return found
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lastscan")
+def lastscan() -> None:
+    """One true timeline of every parcel and bag, and the right person told once."""
+
+
+def main() -> None:
+    """Runs the command; an error that somebody can mend ends it with one line and its exit code."""
+    try:
+        lastscan(prog_name="lastscan")
+    except UnknownBrokerError as wrong:
+        _end(str(wrong), CONFIGURATION)
+    except (BrokerUnavailableError, BrokerFailedError) as wrong:
+        _end(str(wrong), UNAVAILABLE)
+    except LastscanError as wrong:
+        _end(str(wrong), FAILED)
+    except SQLAlchemyError as wrong:
+        _end(f"the database does not answer: {str(wrong).splitlines()[0]}", UNAVAILABLE)
+
+
+def _end(line: str, code: int) -> None:
+    click.echo(f"lastscan: {line}", err=True)
+    sys.exit(code)

@@ -1,0 +1,85 @@
+"""`lastscan device`: who may scan."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from lastscan.home import Home
+from lastscan.options import home_option, json_option, print_json
+from tracker.devices import Credentials, Devices
+
+
+@click.group()
+def device() -> None:
+    """Register, list and revoke handhelds, phones and fixed readers."""
+
+
+@device.command()
+@click.argument("dev")
+@click.option("--site", required=True, help="The facility it belongs to, in small letters; one unknown so far is made.")
+@click.option("--move", is_flag=True, help="A device known already gets this site and new credentials.")
+@json_option
+@home_option
+def add(dev: str, site: str, move: bool, as_json: bool, home: Home) -> None:
+    """Register a device and print its credentials, once."""
+    printed = _with_address(Devices(home.store(), home.clock).add(dev, site=site, move=move), home)
+    if as_json:
+        print_json(printed)
+        return
+    for name, value in printed.items():
+        click.echo(f"{name:9} {value}")
+    click.echo("This is the only time that key and password are shown.", err=True)
+
+
+@device.command("list")
+@json_option
+@home_option
+def list_devices(as_json: bool, home: Home) -> None:
+    """Show every device: site, last heard, scans waiting on it, battery."""
+    rows = [
+        {
+            "dev": d.dev,
+            "site": d.site,
+            "registered_at": d.registered_at,
+            "revoked_at": d.revoked_at,
+            "heard_at": d.heard_at,
+            "wall_error_ms": d.wall_error_ms,
+            "depth": d.depth,
+            "battery": d.battery,
+            "firmware": d.firmware,
+        }
+        for d in Devices(home.store(), home.clock).list()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        heard = f"heard {row['heard_at']:%Y-%m-%d %H:%M:%S}" if row["heard_at"] else "never heard"
+        click.echo(f"{row['dev']:32} {row['site']:12} {'revoked' if row['revoked_at'] else heard}")
+
+
+@device.command()
+@click.argument("dev")
+@home_option
+def revoke(dev: str, home: Home) -> None:
+    """From now on put everything aside that this device sends."""
+    Devices(home.store(), home.clock).revoke(dev)
+    click.echo(f"{dev} is revoked; what it still sends is put aside: lastscan quarantine", err=True)
+
+
+def register_here(path: Path, dev: str, site: str) -> dict[str, str]:
+    """Registers a device of this machine and keeps its credentials where `lastscan scan` finds them."""
+    home = Home.at(path)
+    credentials = _with_address(Devices(home.store(), home.clock).add(dev, site=site, move=True), home)
+    folder = home.path / "scanner" / dev
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(os.open(folder / "device.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(credentials, file)
+    return credentials
+
+
+def _with_address(credentials: Credentials, home: Home) -> dict[str, str]:
+    return {**asdict(credentials), "mqtt": home.mqtt_url or ""}

@@ -1,0 +1,117 @@
+"""`lastscan track`, `log`, `unmatched`, `quarantine`, `rebuild`: what the log and its timelines hold."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from lastscan.home import Home
+from lastscan.options import home_option, json_option, print_json, print_line
+from locales import words
+from tracker.domain.card import PieceCard
+from tracker.project import rebuild as fold_again
+from tracker.queries import Queries
+
+
+def _queries(home: Home) -> Queries:
+    return Queries(home.store(), home.clock)
+
+
+@click.command()
+@click.argument("number")
+@json_option
+@home_option
+def track(number: str, as_json: bool, home: Home) -> None:
+    """Show timeline, state, ETA and why of a piece, as staff may see it."""
+    cards = _queries(home).candidates(number)
+    if not cards:
+        raise click.ClickException(f"{number}: no piece with this number; `lastscan unmatched` shows scans without one")
+    if as_json:
+        print_json(msgspec.to_builtins(cards[0]))
+    else:
+        for line in _told(cards[0]):
+            click.echo(line)
+
+
+def _told(card: PieceCard) -> list[str]:
+    english = words("en")
+
+    def local(at: datetime, zone: str) -> str:
+        return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %Z")
+
+    lines = [f"{card.number}  {card.kind}  {card.origin.code} to {card.destination.code}  {card.state}"]
+    if card.eta:
+        window = english.window(card.eta.earliest, card.eta.latest, card.destination.zone)
+        lines += [f"expected {window}", f"  why: {english.why(card.eta.why, card.facilities)}"]
+    lines += [
+        f"{'open' if i.open else 'over'}: {i.kind}: {english.why(i.why, card.facilities)}" for i in card.irregularities
+    ]
+    for entry in card.entries:
+        struck = " (withdrawn)" if entry.withdrawn else ""
+        into = f" into {entry.into}" if entry.into else ""
+        at = local(entry.happened_at, entry.facility.zone)
+        lines.append(f"{at:26} {entry.facility.code:8} {entry.kind}{into}{struck}   {entry.event_key}")
+    return lines
+
+
+@click.command()
+@json_option
+@home_option
+def unmatched(as_json: bool, home: Home) -> None:
+    """Show scans that belong to no piece we know: kept, and never attached by guess."""
+    rows = _queries(home).unmatched()
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        click.echo(
+            f"{row['at']:%Y-%m-%d %H:%M:%S}Z  {row['facility']:8} {row['kind']:10} {row['code']!r}: {row['why']}"
+        )
+
+
+@click.command()
+@json_option
+@home_option
+def quarantine(as_json: bool, home: Home) -> None:
+    """Show what devices sent that was not understood or not allowed, with the reason."""
+    rows = _queries(home).quarantine()
+    if as_json:
+        print_json([{**msgspec.to_builtins(row), "payload": row.payload.decode(errors="replace")} for row in rows])
+        return
+    for row in rows:
+        seen = f" ({row.times} times)" if row.times > 1 else ""
+        click.echo(f"{row.heard_at:%Y-%m-%d %H:%M:%S}Z  {row.topic}  {row.why}{seen}  {row.payload[:80]!r}")
+
+
+@click.group()
+def log() -> None:
+    """The log of committed scans."""
+
+
+@log.command()
+@click.option("--jsonl", is_flag=True, help="One JSON object a line (the only form so far, and the default).")
+@home_option
+def export(jsonl: bool, home: Home) -> None:
+    """Print every committed scan, in the order of commit."""
+    for scan in _queries(home).committed_scans():
+        print_line(msgspec.to_builtins(scan))
+
+
+@click.command()
+@json_option
+@home_option
+def rebuild(as_json: bool, home: Home) -> None:
+    """Throw away all that is derived and fold the log again; prints what differed. Nothing should."""
+    store = home.store()
+    differing = fold_again(store, home.clock)
+    with store.reading() as tx:
+        named = {tx.booked.piece(piece)[0].name: change for piece, change in differing.items()}
+    if as_json:
+        print_json({"differing": named})
+    else:
+        for name, (was, now) in named.items():
+            click.echo(f"{name}\n  was {was}\n  is  {now}")
+        click.echo(f"{len(named)} pieces differ", err=True)
+    if named:
+        raise SystemExit(1)

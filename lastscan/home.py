@@ -1,0 +1,115 @@
+"""The directory that holds everything of one installation, and where each thing lies in it."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from platformdirs import user_data_path
+
+from tracker.clock import Clock, clock_of
+from tracker.store import Store
+from tracker.store.engine import open_engine, sqlite_url
+from tracker.store.migrations import migrate
+
+
+@dataclass(frozen=True)
+class Home:
+    """Database, journals, keys, logs. Made readable by its owner only."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, given: str | Path | None = None) -> "Home":
+        """The home named, else `LASTSCAN_HOME`, else the user's data directory; made when it is not there."""
+        path = Path(given or os.environ.get("LASTSCAN_HOME") or user_data_path("lastscan")).expanduser().absolute()
+        home = cls(path)
+        for part in (path, home.keys, home.run, home.logs):
+            part.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return home
+
+    @property
+    def keys(self) -> Path:
+        return self.path / "keys"
+
+    @property
+    def run(self) -> Path:
+        return self.path / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def mailbox(self) -> Path:
+        """The demo's letters."""
+        return self.path / "demo" / "mailbox"
+
+    @property
+    def is_demo(self) -> bool:
+        return (self.path / "demo").exists()
+
+    @property
+    def clock(self) -> Clock:
+        """The demo's business clock where there is one, else the wall clock."""
+        return clock_of(self.path)
+
+    # database
+
+    @property
+    def database_url(self) -> str:
+        """`DATABASE_URL`, else a SQLite file in here."""
+        return os.environ.get("DATABASE_URL") or sqlite_url(self.path / "lastscan.db")
+
+    def engine(self) -> sa.Engine:
+        return open_engine(self.database_url)
+
+    def migrated(self) -> sa.Engine:
+        """The database, at the newest schema."""
+        engine = self.engine()
+        migrate(engine, lock=self.run / "migrate.lock")
+        return engine
+
+    def store(self) -> Store:
+        return Store(self.migrated())
+
+    # keys
+
+    def secret(self, name: str) -> str:
+        """A secret of 256 bits in a file of its own that only its owner can read; drawn once."""
+        path = self.keys / name
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        except FileExistsError:
+            pass
+        return path.read_text()
+
+    def has_secret(self, name: str) -> bool:
+        return (self.keys / name).exists()
+
+    # what runs
+
+    @property
+    def addresses(self) -> dict[str, Any]:
+        """`run.json`: where the running process group can be reached; empty when nothing was started here."""
+        try:
+            found: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+        return found
+
+    def announce(self, running: Mapping[str, Any]) -> None:
+        """Replaces `run.json` in one step, so that nobody reads half of it."""
+        fresh = self.run / "run.json.new"
+        fresh.write_text(json.dumps(running, indent=2) + "\n")
+        os.replace(fresh, self.path / "run.json")
+
+    @property
+    def mqtt_url(self) -> str | None:
+        """`MQTT_URL`, else the broker that runs here."""
+        return os.environ.get("MQTT_URL") or self.addresses.get("mqtt")
