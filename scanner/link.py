@@ -96,9 +96,7 @@ class Link:
         self._lost = False
         self._trouble: str | None = None
         self._thread: threading.Thread | None = None
-        self._bell, self._rope = socket.socketpair()  # pulling the rope wakes the thread
-        self._bell.setblocking(False)
-        self._rope.setblocking(False)
+        self._bell, self._rope = _bell_and_rope()  # pulling the rope wakes the thread
 
     # --- for callers ---
 
@@ -106,6 +104,8 @@ class Link:
         """Connect, and connect again whenever the connection is gone, until `stop`."""
         if self._thread is None:
             self._stopping = False
+            if self._bell.fileno() < 0:
+                self._bell, self._rope = _bell_and_rope()
             self._thread = threading.Thread(target=self._run, name=f"link-{self.address.dev}", daemon=True)
             self._thread.start()
 
@@ -116,6 +116,11 @@ class Link:
         self._wake()
         if self._thread is not None:
             self._thread.join(timeout)
+            if self._thread.is_alive():
+                log.warning("%s: still connecting; the link's thread ends by itself", self.address.dev)
+            else:
+                self._bell.close()
+                self._rope.close()
             self._thread = None
         with self._changed:
             self._handheld.journal.keep_house(self._handheld.clock.stamp())
@@ -357,6 +362,13 @@ class Link:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stopping and not self._cut:
             self._sleep(left)
+
+
+def _bell_and_rope() -> tuple[socket.socket, socket.socket]:
+    bell, rope = socket.socketpair()
+    bell.setblocking(False)
+    rope.setblocking(False)
+    return bell, rope
 
 
 def _ready(*sockets: Any, wants_write: bool = False, seconds: float) -> dict[int, int]:

@@ -1,0 +1,327 @@
+"""`lastscan scan`: a handheld at the command line. Journals, beeps, sends, and waits for the tracker's receipt."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scanner import feedback
+from scanner.disk import FileDisk, JournalInUseError
+from scanner.handheld import Handheld, Recorded
+from scanner.journal import Journal, NotRecordedError
+from scanner.link import Link, SystemClock
+from tracker.domain.errors import LastscanError
+from tracker.domain.ids import is_wire_name
+from tracker.wire import Address
+
+DEFAULT_DEVICE = "my-handheld"
+DEMO_SITE = "dfw"
+SURE_ENOUGH = 0.9  # below it a weak code was seen once: shown, never taken
+JOURNAL_FREE_WITHIN = 5.0
+RECORDED_AND_RECEIPTED, NOT_RECORDED, NO_DEVICE, NOT_RECEIPTED_YET = 0, 1, 69, 75
+
+
+class NoDeviceError(LastscanError):
+    """There are no credentials to scan with; the message says how to get some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What `lastscan device add` hands out, with the broker's present address."""
+
+    address: Address
+    key: bytes
+    username: str
+    password: str
+    mqtt: str
+    ca: str | None
+
+
+@dataclass(slots=True)
+class Read:
+    """One code to be recorded, and what became of it."""
+
+    code: str
+    sym: str
+    recorded: Recorded | None = None
+    receipted: bool = False
+    aside: str | None = None
+
+
+@dataclass(slots=True)
+class Round:
+    """One run of the command: what was read, what could not be."""
+
+    kind: str
+    reads: list[Read] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+@click.option("--code", "typed", multiple=True, help="A number read by eye, instead of a picture. May be repeated.")
+@click.option("--kind", default="sort", show_default=True, help="accept, arrive, sort, load, deliver, hold, ...")
+@click.option("--at", help="Sort point inside the site.")
+@click.option("--in", "into", help="Container or departure the piece goes into, e.g. LH716/2026-11-12.")
+@click.option("--op", help="Who scans.")
+@click.option("--device", "dev", default=DEFAULT_DEVICE, show_default=True, help="Which registered handheld this is.")
+@click.option("--site", help=f"Where a new {DEFAULT_DEVICE} is registered.  [default: {DEMO_SITE}]")
+@click.option(
+    "--home", envvar="LASTSCAN_HOME", type=click.Path(path_type=Path), help="Where Lastscan keeps everything."
+)
+@click.option("--wait", default=10.0, show_default=True, help="Seconds to wait for the receipt.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def scan(
+    files: tuple[Path, ...],
+    typed: tuple[str, ...],
+    kind: str,
+    at: str | None,
+    into: str | None,
+    op: str | None,
+    dev: str,
+    site: str | None,
+    home: Path | None,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Scan pictures of labels, or numbers typed with --code, as a handheld does.
+
+    A bell means: recorded, and safe whatever happens now. Without a picture or a number, what waits from earlier
+    is sent. Exits 0 when the tracker has everything, 75 when scans are recorded and not receipted yet, 1 when
+    something could not be read or recorded, 69 without a device.
+    """
+    home = home or _usual_home()
+    try:
+        credentials = _credentials(home, dev, site)
+        with _journal(home, dev) as journal:
+            code = _scan(journal, credentials, files, typed, Round(kind), at, into, op, wait, as_json)
+    except NoDeviceError as missing:
+        click.echo(str(missing), err=True)
+        raise SystemExit(NO_DEVICE) from missing
+    except LastscanError as failure:
+        click.echo(f"not recorded: {failure}", err=True)
+        raise SystemExit(NOT_RECORDED) from failure
+    raise SystemExit(code)
+
+
+def _scan(
+    journal: Journal,
+    credentials: Credentials,
+    files: tuple[Path, ...],
+    typed: tuple[str, ...],
+    done: Round,
+    at: str | None,
+    into: str | None,
+    op: str | None,
+    wait: float,
+    as_json: bool,
+) -> int:
+    handheld = Handheld(
+        journal, SystemClock(journal.boot), random.SystemRandom(), key=credentials.key, firmware=_firmware()
+    )
+    link = Link(
+        handheld,
+        credentials.address,
+        credentials.mqtt,
+        credentials.username,
+        credentials.password,
+        ca=credentials.ca,
+    )
+    link.start()
+    try:
+        for read in _reads(files, typed, done):
+            try:
+                read.recorded = link.record(read.code, read.sym, done.kind, at=at, into=into, op=op)
+            except NotRecordedError as refusal:
+                done.failed.append({"code": read.code, "why": str(refusal)})
+                _tell(feedback.not_recorded(read.code, refusal))
+                continue
+            _tell(feedback.recorded(read.code, read.recorded))
+            done.reads.append(read)
+        link.wait_until_empty(wait)
+        online, trouble = link.online, link.trouble
+        link.ask(lambda device: _look_up(device, done))
+    finally:
+        link.stop()
+    return _report(handheld, done, online=online, trouble=trouble, as_json=as_json)
+
+
+def _reads(files: tuple[Path, ...], typed: tuple[str, ...], done: Round) -> Iterator[Read]:
+    """Codes to record; pictures without one are told at once and noted in `done`."""
+    yield from (Read(code, "keyed") for code in typed)
+    if not files:
+        return
+    from scanner.decode import decode_paths  # OpenCV takes a second to load: only for pictures
+
+    for report in decode_paths(files):
+        sure = [read for read in report.reads if read.confidence >= SURE_ENOUGH]
+        if not sure:
+            why = feedback.unreadable(report.path, report.error)
+            done.failed.append({"path": report.path, "why": why.words.removeprefix(f"{report.path}: ")})
+            _tell(why)
+        yield from (Read(text, sym) for sym, text in dict.fromkeys((str(r.symbology), r.text) for r in sure))
+
+
+def _look_up(handheld: Handheld, done: Round) -> None:
+    for read in done.reads:
+        if read.recorded:
+            refusal = handheld.refused(read.recorded.ep, read.recorded.q)
+            read.aside = refusal.why if refusal else None
+            read.receipted = refusal is not None or handheld.receipted(read.recorded.ep, read.recorded.q)
+            if refusal:
+                _tell(feedback.put_aside(read.code, refusal))
+
+
+def _report(handheld: Handheld, done: Round, *, online: bool, trouble: str | None, as_json: bool) -> int:
+    left = handheld.waiting_count
+    receipted = sum(read.receipted for read in done.reads)
+    if receipted:
+        _tell(feedback.receipted(receipted))
+    if left:
+        why = trouble or (None if online else "off line")
+        _tell(feedback.waiting(left, next_time="the next `lastscan scan`", trouble=why))
+    if handheld.stranded:
+        _tell(feedback.stranded(handheld.stranded))
+    if as_json:
+        click.echo(json.dumps(_as_json(done, left, online=online)))
+    if done.failed:
+        return NOT_RECORDED
+    return NOT_RECEIPTED_YET if left else RECORDED_AND_RECEIPTED
+
+
+def _as_json(done: Round, left: int, *, online: bool) -> dict[str, Any]:
+    return {
+        "recorded": [
+            {
+                "code": read.code,
+                "sym": read.sym,
+                "k": done.kind,
+                "ep": read.recorded.ep,
+                "q": read.recorded.q,
+                "again": read.recorded.again,
+                "receipted": read.receipted,
+                "aside": read.aside,
+            }
+            for read in done.reads
+            if read.recorded
+        ],
+        "not_recorded": done.failed,
+        "waiting": left,
+        "online": online,
+    }
+
+
+def _tell(said: feedback.Feedback) -> None:
+    """Words go to standard error, which leaves standard output to --json; bells only to a terminal."""
+    rings = said.sound.rings if said.sound and sys.stderr.isatty() else 0
+    visible = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in said.words)
+    click.echo("\a" * rings + visible, err=True)
+
+
+# --- who we are ---
+
+
+def _usual_home() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("lastscan")
+
+
+def _firmware() -> str:
+    try:
+        return f"lastscan {version('lastscan')}"
+    except PackageNotFoundError:
+        return "lastscan"
+
+
+@contextmanager
+def _journal(home: Path, dev: str) -> Iterator[Journal]:
+    """The device's journal; waits a moment for another `lastscan scan` that has it."""
+    until = time.monotonic() + JOURNAL_FREE_WITHIN
+    while True:
+        try:
+            disk = FileDisk(home / "scanner" / dev / "journal")
+            break
+        except JournalInUseError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        except OSError as failure:
+            raise NotRecordedError(f"the journal cannot be opened: {failure}") from failure
+    try:
+        yield Journal(disk, new_epoch=lambda: secrets.token_hex(16))
+    finally:
+        disk.close()
+
+
+def _credentials(home: Path, dev: str, site: str | None) -> Credentials:
+    """The device's registration; the usual one is registered here when the installation is on this machine."""
+    if not is_wire_name(dev):
+        raise NoDeviceError(f"{dev!r} cannot be a device: use 1 to 32 of a-z, 0-9 and -, not beginning with -")
+    path = home / "scanner" / dev / "device.json"
+    running = _json_of(home / "run.json")
+    given = _json_of(path)
+    if given is None:
+        if running is None or dev != DEFAULT_DEVICE:
+            raise NoDeviceError(_how_to_register(dev, site, path))
+        given = _register(home, dev, site or DEMO_SITE, path)
+    try:
+        return Credentials(
+            address=Address(site=given["site"], dev=given["dev"]),
+            key=bytes.fromhex(given["key"]),
+            username=given["username"],
+            password=given["password"],
+            mqtt=(running or {}).get("mqtt") or given["mqtt"],  # ports may have changed since it was registered
+            ca=given.get("ca"),
+        )
+    except (KeyError, TypeError, ValueError) as unfit:
+        raise NoDeviceError(f"{path} is not what `lastscan device add --json` prints: {unfit!r}") from unfit
+
+
+def _register(home: Path, dev: str, site: str, path: Path) -> dict[str, Any]:
+    device: Any = import_module("lastscan.commands.device")  # opens the registry: only when one must be made
+    try:
+        given: dict[str, Any] = device.register_here(home, dev, site)
+    except LastscanError as refusal:
+        raise NoDeviceError(f"{dev} cannot be registered: {refusal}") from refusal
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    half = path.with_suffix(".tmp")
+    fd = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        json.dump(given, file)
+        file.flush()
+        os.fsync(fd)
+    half.replace(path)
+    click.echo(f"registered {dev} at {site}", err=True)
+    return given
+
+
+def _how_to_register(dev: str, site: str | None, path: Path) -> str:
+    return (
+        f"no device {dev} here. Register it where Lastscan runs, and keep what it prints:\n"
+        f"  mkdir -p {path.parent}\n"
+        f"  lastscan device add {dev} --site {site or 'ams'} --json > {path}"
+    )
+
+
+def _json_of(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as unfit:
+        raise NoDeviceError(f"{path} cannot be read: {unfit}") from unfit
+    return content if isinstance(content, dict) else None
