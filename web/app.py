@@ -1,0 +1,89 @@
+"""The web of Lastscan, put together from the services it is given."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from flask import Flask, url_for
+
+from tracker.clock import Clock
+from web.api import api
+from web.demo import demo_pages
+from web.headers import guard
+from web.language import others, remember_language, spoken
+from web.limits import Lookups
+from web.live import LiveUpdates
+from web.pages import Fragments
+from web.problems import answer_errors, problem_pages
+from web.sources import Bookings, Letter, Queries
+from web.track import track_pages
+
+BODY_AT_MOST = 64 * 1024
+LIVE = "lastscan-live"
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Limits of one web process."""
+
+    lookups_per_minute: int | None = 60  # by address; None: no limit
+    live_streams: int = 200  # fewer than the server has threads
+
+
+def create_app(
+    queries: Queries,
+    bookings: Bookings,
+    *,
+    clock: Clock,
+    letters: Callable[[], Sequence[Letter]] | None = None,
+    demo: bool = False,
+    settings: WebSettings = WebSettings(),
+) -> Flask:
+    """A WSGI application. It opens nothing itself; `live_of(app).stop()` ends its streams before a server stops.
+
+    With `demo` there are also `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    live = LiveUpdates(queries, most=settings.live_streams)
+    app.extensions[LIVE] = live
+    lookups = Lookups(settings.lookups_per_minute)
+    fragments = Fragments(app.jinja_env)
+    app.register_blueprint(track_pages(queries, live, lookups, fragments))
+    app.register_blueprint(api(queries, bookings, lookups))
+    app.register_blueprint(problem_pages())
+    if demo:
+        app.register_blueprint(demo_pages(queries, live, fragments, clock, letters))
+    answer_errors(app)
+    remember_language(app)
+    guard(app)
+
+    @cache
+    def asset(name: str) -> str:
+        digest = hashlib.sha256((Path(app.static_folder or "") / name).read_bytes()).hexdigest()
+        return url_for("static", filename=name, v=digest[:12])
+
+    def everywhere() -> dict[str, object]:
+        words = spoken()
+        return {"_": words.say, "words": words, "languages": others(), "asset": asset, "demo": _demo(demo, clock)}
+
+    app.context_processor(everywhere)
+    return app
+
+
+def live_of(app: Flask) -> LiveUpdates:
+    """The streams of this application."""
+    found = app.extensions[LIVE]
+    assert isinstance(found, LiveUpdates)
+    return found
+
+
+def _demo(demo: bool, clock: Clock) -> dict[str, str] | None:
+    """For the banner: the hour of the invented world and how fast it runs."""
+    if not demo:
+        return None
+    words, speed = spoken(), float(getattr(clock, "speed", 1.0))
+    return {"now": words.instant(clock.now(), "UTC"), "speed": words.number(round(speed, 1)) if speed > 1 else ""}

@@ -1,0 +1,51 @@
+"""Places and runs as customers call them."""
+
+from dataclasses import replace
+
+from locales import Words, sentence
+from tracker.domain.card import LOCAL_DELIVERY, PieceCard
+from tracker.domain.network import Facility
+
+LAST_STATION = sentence("the local delivery station")
+WITH_COUNTRY = sentence("{city}, {country}")
+LAST_HOP = sentence("local delivery")
+
+
+def is_last(place: Facility) -> bool:
+    """The place that a number alone does not show."""
+    return place.code == LOCAL_DELIVERY
+
+
+def named(card: PieceCard, words: Words) -> dict[str, Facility]:
+    """The places of a card for sentences: the last one as *the local delivery station*, never by its code."""
+    station = words.say(LAST_STATION)
+    return {
+        code: replace(place, code=code, names={words.tag: station}, cities={}) if is_last(place) else place
+        for code, place in card.facilities.items()
+    }
+
+
+def short(place: Facility, words: Words) -> str:
+    """The city, or *local delivery*."""
+    return words.say(LAST_HOP) if is_last(place) else place.city(words.tag)
+
+
+def full(place: Facility, words: Words) -> str:
+    """City and country."""
+    if not place.country:
+        return short(place, words)
+    return words.say(WITH_COUNTRY, city=short(place, words), country=words.country(place.country))
+
+
+def run(departure: str) -> str:
+    """`AA1234` of `AA1234/2026-11-21`: the day stands beside it in words."""
+    return departure.partition("/")[0]
+
+
+def spaced(number: str) -> str:
+    """A number in groups as on its label: `LS 1234 5678 5 NL`, `0220 208212`."""
+    if len(number) == 13 and number[2:11].isdigit():
+        return f"{number[:2]} {number[2:6]} {number[6:10]} {number[10]} {number[11:]}"
+    if len(number) == 10 and number.isdigit():
+        return f"{number[:4]} {number[4:]}"
+    return number

@@ -1,0 +1,149 @@
+"""What customers see: the look-up, the page of a piece, and its stream of changes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from locales import Words
+from tracker.domain.card import PieceCard
+from tracker.domain.errors import UnreadableLabelError
+from tracker.domain.ids import S10Number, readings
+from tracker.domain.shipment import PieceKind
+from web import places
+from web.journey_map import journey_map
+from web.language import spoken
+from web.limits import Lookups
+from web.live import LiveUpdates, stream_of
+from web.pages import Fragments
+from web.problems import TooManyLookupsError
+from web.sources import Queries
+from web.view import track_view
+
+LONGEST = 64
+"""Letters of a number that are looked at at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several pieces a number may mean."""
+
+    href: str
+    number: str
+    is_bag: bool
+    origin: str
+    destination: str
+    booked: str
+
+
+def track_pages(queries: Queries, live: LiveUpdates, lookups: Lookups, fragments: Fragments) -> Blueprint:
+    pages = Blueprint("track", __name__)
+
+    @pages.get("/")
+    def start() -> AnyResponse | str:
+        number = _bare(request.args.get("number", ""))
+        return redirect(url_for(".page", number=number), code=303) if number else render_template("start.html")
+
+    @pages.get("/t/<number>")
+    def page(number: str) -> AnyResponse | str:
+        charge(lookups)
+        if number != _bare(number):
+            return redirect(url_for(".page", number=_bare(number) or "-"), code=302)
+        words, found = spoken(), list(queries.candidates(number))
+        if not found:
+            return make_response(render_template("unknown.html", number=number, hint=typo_hint(number)), 404)
+        if len({card.number for card in found}) > 1:
+            return render_template("choose.html", number=number, pieces=[_choice(card, words) for card in found])
+        newest, asked = found[0], request.args.get("journey", "")
+        card = next((card for card in found if str(card.journey) == asked), newest)
+        others = [_choice(other, words) for other in found if other.journey != card.journey]
+        watched = card.journey == newest.journey
+        return render_template("track.html", **_facts(card, words), others=others, watched=watched)
+
+    @pages.get("/t/<number>/events")
+    def events(number: str) -> Response:
+        charge(lookups)
+        card = queries.card(number[:LONGEST])
+        if card is None:
+            abort(404)
+        name, words = card.number, spoken()
+        stream = live.follow(name)
+        if stream is None:
+            return crowded()
+        try:
+            first = card.position if live.missed(name, after=_seen_so_far(card.position)) else None
+        except BaseException:
+            stream.close()
+            raise
+
+        def draw(seq: int) -> str:
+            newest = queries.card(name)
+            if newest is None:
+                return ""
+            return fragments.once((name, seq), "_piece.html", words, lambda: _facts(newest, words))
+
+        return stream_of(stream, first, draw)
+
+    return pages
+
+
+def charge(lookups: Lookups) -> None:
+    """Takes one look-up from the address that asks, or says when to come again."""
+    wait = lookups.wait(request.remote_addr)
+    if wait:
+        raise TooManyLookupsError(wait)
+
+
+def crowded() -> Response:
+    """All streams are taken: the page then asks again by itself every 20 seconds."""
+    answer = Response("All live connections are taken. Ask for the page itself instead.\n", 503, mimetype="text/plain")
+    answer.headers["Retry-After"] = "20"
+    return answer
+
+
+def _facts(card: PieceCard, words: Words) -> dict[str, Any]:
+    return {"piece": track_view(card, words), "map": journey_map(card, words)}
+
+
+def _choice(card: PieceCard, words: Words) -> Choice:
+    return Choice(
+        href=f"/t/{card.number}?journey={card.journey}",
+        number=places.spaced(card.number),
+        is_bag=card.kind is PieceKind.BAG,
+        origin=places.short(card.origin, words),
+        destination=places.short(card.destination, words),
+        booked=words.instant(card.booked_at, card.origin.zone),
+    )
+
+
+def _bare(number: str) -> str:
+    """As it is on the label, without blanks and hyphens, and no longer than any number is."""
+    return "".join(letter for letter in number[:LONGEST] if letter.isalnum() and letter.isascii()).upper()
+
+
+def _seen_so_far(newest: int) -> int:
+    """The position up to which the reader has seen everything: the last event had, else the page's own."""
+    for told in (request.headers.get("Last-Event-ID", ""), request.args.get("after", "")):
+        if told.isascii() and told.isdigit() and len(told) < 16:
+            return int(told)
+    return newest
+
+
+def typo_hint(number: str) -> str | None:
+    """What to check in a number that cannot be one of ours; None where it well may be."""
+    say = spoken().say
+    if readings(number):
+        return None
+    bare = _bare(number).upper()
+    if len(bare) == 13 and bare[:2].isalpha() and bare[2:11].isdigit() and bare[11:].isalpha():
+        try:
+            S10Number.parse(bare)
+        except UnreadableLabelError:
+            return say(
+                "The check digit does not match: in {number} one of the digits is wrong, or two have changed places.",
+                number=places.spaced(bare),
+            )
+    if bare.isdigit() and bare:
+        return say("A bag tag has ten digits; this number has {count}.", count=len(bare))
+    return say("A parcel's number looks like LS 1234 5678 5 NL, a bag's like 0220 208212.")

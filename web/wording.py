@@ -1,0 +1,149 @@
+"""The sentences of the pages that depend on a kind, a state or a milestone: one table each, parcels and bags apart."""
+
+from locales import sentence
+from tracker.domain.card import Milestone
+from tracker.domain.handling import Kind
+from tracker.domain.rules import IrregularityKind
+from tracker.domain.shipment import PieceKind
+from tracker.domain.timeline import State
+
+MILESTONES: dict[PieceKind, dict[Milestone, str]] = {
+    PieceKind.PARCEL: {
+        Milestone.BOOKED: sentence("Booked"),
+        Milestone.ACCEPTED: sentence("Handed to us"),
+        Milestone.ON_ITS_WAY: sentence("On its way"),
+        Milestone.AT_DESTINATION: sentence("Nearly there"),
+        Milestone.OUT_FOR_DELIVERY: sentence("Out for delivery"),
+        Milestone.DELIVERED: sentence("Delivered"),
+    },
+    PieceKind.BAG: {
+        Milestone.BOOKED: sentence("Tagged"),
+        Milestone.ACCEPTED: sentence("Checked in"),
+        Milestone.ON_ITS_WAY: sentence("On its way"),
+        Milestone.AT_DESTINATION: sentence("Landed"),
+        Milestone.OUT_FOR_DELIVERY: sentence("To the belt"),
+        Milestone.DELIVERED: sentence("On the belt"),
+    },
+}
+
+HEADLINES: dict[PieceKind, dict[State, str]] = {
+    PieceKind.PARCEL: {
+        State.BOOKED: sentence("Booked, not handed to us yet"),
+        State.ACCEPTED: sentence("We have it in {place}"),
+        State.MOVING: sentence("On its way"),
+        State.AT_CUSTOMS: sentence("With customs in {place}"),
+        State.OUT_FOR_DELIVERY: sentence("Out for delivery"),
+        State.ATTEMPTED: sentence("We tried to deliver it"),
+        State.READY_FOR_PICKUP: sentence("Ready to be picked up"),
+        State.DELIVERED: sentence("Delivered"),
+        State.RETURNING: sentence("On its way back to the sender"),
+    },
+    PieceKind.BAG: {
+        State.BOOKED: sentence("Tagged, not checked in yet"),
+        State.ACCEPTED: sentence("Checked in at {place}"),
+        State.MOVING: sentence("On its way"),
+        State.AT_CUSTOMS: sentence("With customs in {place}"),
+        State.OUT_FOR_DELIVERY: sentence("On its way to the belt"),
+        State.ATTEMPTED: sentence("Nobody was there to take it"),
+        State.READY_FOR_PICKUP: sentence("Waits at the baggage desk"),
+        State.DELIVERED: sentence("On the belt in {place}"),
+        State.RETURNING: sentence("On its way back"),
+    },
+}
+
+MOVING_TO = sentence("On its way to {place}")
+LAST_MILE = sentence("At the local delivery station")
+HELD_AT = sentence("Held in {place}")
+MISSED_AT = sentence("It missed its connection in {place}")
+
+ENTRIES: dict[PieceKind, dict[str, str]] = {
+    PieceKind.PARCEL: {
+        Kind.BOOK: sentence("Booked"),
+        Kind.ACCEPT: sentence("Taken over from the sender"),
+        Kind.ARRIVE: sentence("Arrived"),
+        Kind.UNLOAD: sentence("Unloaded"),
+        Kind.UNPACK: sentence("Taken out of its container"),
+        Kind.CUSTOMS_IN: sentence("Handed to customs"),
+        Kind.CUSTOMS_OUT: sentence("Released by customs"),
+        Kind.SORT: sentence("Sorted for the next leg"),
+        Kind.HOLD: sentence("Held"),
+        Kind.RELEASE: sentence("Goes on after being held"),
+        Kind.PACK: sentence("Packed into a container"),
+        Kind.LOAD: sentence("Loaded"),
+        Kind.DEPART: sentence("Left"),
+        Kind.OUT_FOR_DELIVERY: sentence("On the van for delivery"),
+        Kind.ATTEMPT: sentence("Delivery tried; nobody could take it"),
+        Kind.READY_FOR_PICKUP: sentence("Ready to be picked up"),
+        Kind.DELIVER: sentence("Delivered"),
+        Kind.RETURN: sentence("Sent back to the sender"),
+        Kind.DAMAGE: sentence("Found damaged"),
+        Kind.REPLAN: sentence("New way planned"),
+    },
+    PieceKind.BAG: {
+        Kind.BOOK: sentence("Tag issued"),
+        Kind.ACCEPT: sentence("Checked in"),
+        Kind.SORT: sentence("Sorted for its flight"),
+        Kind.LOAD: sentence("Loaded"),
+        Kind.UNLOAD: sentence("Unloaded from the aircraft"),
+        Kind.DELIVER: sentence("Put on the belt"),
+        Kind.OUT_FOR_DELIVERY: sentence("On its way to the belt"),
+        Kind.RETURN: sentence("Sent back"),
+    },
+}
+
+LOADED_ON = sentence("Loaded on {departure} to {place}")
+LEFT_ON = sentence("Left on {departure} for {place}")
+PLANNED_ON = sentence("New way planned: {departure} to {place}")
+OTHER = sentence("Handled")
+
+NEXT: dict[PieceKind, dict[str, str]] = {
+    PieceKind.PARCEL: {
+        Kind.ACCEPT: sentence("We take it over in {place}, by {by}."),
+        Kind.ARRIVE: sentence("It arrives in {place}, by {by}."),
+        Kind.UNLOAD: sentence("It is unloaded in {place}, by {by}."),
+        Kind.SORT: sentence("It is sorted in {place}, by {by}."),
+        Kind.LOAD: sentence("It leaves {place} on {departure} at {by}."),
+        Kind.OUT_FOR_DELIVERY: sentence("It goes on a van for delivery, around {by}."),
+        Kind.DELIVER: sentence("It is delivered, by {by}."),
+    },
+    PieceKind.BAG: {
+        Kind.ACCEPT: sentence("It is checked in at {place}, by {by}."),
+        Kind.UNLOAD: sentence("It is unloaded in {place}, by {by}."),
+        Kind.SORT: sentence("It is sorted in {place}, by {by}."),
+        Kind.LOAD: sentence("It leaves {place} on {departure} at {by}."),
+        Kind.DELIVER: sentence("It comes onto the belt in {place}."),
+    },
+}
+
+TROUBLES: dict[IrregularityKind, str] = {
+    IrregularityKind.MISSED_CONNECTION: sentence("It missed its connection in {place}"),
+    IrregularityKind.MISSORTED: sentence("It came to the wrong place: {place}"),
+    IrregularityKind.HELD: sentence("It is held in {place}"),
+    IrregularityKind.LATE: sentence("It is later than we promised"),
+}
+
+REMEDIES: dict[IrregularityKind, str] = {
+    IrregularityKind.MISSED_CONNECTION: sentence(
+        "We are looking for the next departure. It will stand here as soon as there is one; you need do nothing."
+    ),
+    IrregularityKind.MISSORTED: sentence("It is being sent back to its way; you need do nothing."),
+    IrregularityKind.HELD: sentence("It goes on as soon as it is released; this page will say so."),
+    IrregularityKind.LATE: sentence("We are sorry. The window above is what we expect now."),
+}
+
+GOES_WITH = sentence(
+    "It goes with {departure} instead: leaves {origin} {departs_at}, arrives {destination} {arrives_at}."
+)
+
+PARTS_OF_DAY = (
+    sentence("at night"),
+    sentence("in the morning"),
+    sentence("in the afternoon"),
+    sentence("in the evening"),
+)
+"""By the quarter of the day, as `tracker.domain.card` coarsens the last mile."""
+
+
+def entry(kind: PieceKind, handled: str) -> str:
+    """What a line of the timeline says; a word that a device made up is *handled*."""
+    return ENTRIES[kind].get(handled) or ENTRIES[PieceKind.PARCEL].get(handled) or OTHER
