@@ -29,7 +29,7 @@ class UnprintableLabelError(Exception):
     """This text cannot stand on a label in this symbology; the message says what can."""
 
 
-def modules(text: str, symbology: Symbology) -> str:
+def modules(text: str, symbology: str) -> str:
     """The bars as `1` and `0`, one character a module, without quiet zones.
 
     Code 128: printable ASCII; GS1-128: element strings without brackets, `\\xf1` between them; ITF: digits, an even
@@ -38,15 +38,15 @@ def modules(text: str, symbology: Symbology) -> str:
     if len(text) > LONGEST:
         raise UnprintableLabelError(f"{len(text)} characters do not fit; {LONGEST} at most")
     try:
-        if symbology is Symbology.CODE128 and _CODE128_TEXT.fullmatch(text):
+        if symbology == Symbology.CODE128 and _CODE128_TEXT.fullmatch(text):
             return str(Code128(text).build()[0])
-        if symbology is Symbology.GS1_128 and _GS1_TEXT.fullmatch(text):
+        if symbology == Symbology.GS1_128 and _GS1_TEXT.fullmatch(text):
             return str(Gs1_128(text).build()[0])
-        if symbology is Symbology.ITF and _ITF_TEXT.fullmatch(text):
+        if symbology == Symbology.ITF and _ITF_TEXT.fullmatch(text):
             return str(ITF(text, narrow=1, wide=3).build()[0])
     except (BarcodeError, ValueError, RuntimeError, KeyError, IndexError) as refusal:
         raise UnprintableLabelError(f"{text!r} cannot be drawn as {symbology}") from refusal
-    wanted = {
+    wanted: dict[str, str] = {
         Symbology.CODE128: "one or more plain ASCII characters",
         Symbology.GS1_128: "element strings of plain ASCII without brackets or blanks",
         Symbology.ITF: "an even number of digits",
@@ -67,7 +67,7 @@ def black_runs(pattern: str) -> list[tuple[int, int]]:
     return runs
 
 
-def strip(text: str, symbology: Symbology, *, module: int = 3, height: int = 60) -> Image.Image:
+def strip(text: str, symbology: str, *, module: int = 3, height: int = 60) -> Image.Image:
     """The bars alone as a grey picture (mode `L`, black on white), with quiet zones and a white edge.
 
     `module` and `height` in pixels; the edge above and below is four modules. Well under a millisecond, so a
@@ -77,7 +77,7 @@ def strip(text: str, symbology: Symbology, *, module: int = 3, height: int = 60)
     edge = 4 * module
     line = Image.frombytes("L", (len(pattern), 1), pattern.translate(_INK).encode("latin-1"))
     bars = line.resize((len(pattern) * module, height), Image.Resampling.NEAREST)
-    bearer = BEARER * module if symbology is Symbology.ITF else 0
+    bearer = BEARER * module if symbology == Symbology.ITF else 0
     quiet = QUIET_ZONE * module
     picture = Image.new("L", (bars.width + 2 * quiet, height + 2 * (edge + bearer)), 255)
     if bearer:

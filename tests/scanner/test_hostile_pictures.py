@@ -1,0 +1,171 @@
+"""Pictures from strangers: refused with a word, never a crash, never the parent."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import random
+import signal
+import struct
+import time
+import zlib
+
+import pytest
+from PIL import Image
+
+from scanner.decode import PictureRefusedError, ReadingChild, decode_paths, open_picture
+from scanner.decode.child import ADDRESS_SPACE
+from scanner.decode.picture import MAX_BYTES, UPLOADS
+from scanner.label import strip
+from scanner.symbology import Symbology
+
+
+def encoded(form, picture=None, **options):
+    file = io.BytesIO()
+    (picture or strip("LS123456785NL", Symbology.CODE128)).save(file, form, **options)
+    return file.getvalue()
+
+
+LABEL = encoded("PNG")
+
+
+def png_claiming(width, height):
+    """A few bytes that promise a huge picture."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "empty"),
+        (b"LS123456785NL\n", "not a picture"),
+        (bytes(range(64)), "not a picture"),
+        (LABEL[:80], "broken or cut off"),
+        (encoded("JPEG")[:-1500], "broken or cut off"),
+        (png_claiming(20_000, 20_000), "25 megapixels"),
+        (png_claiming(6000, 4200), "25 megapixels"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * MAX_BYTES, "limit of 10 MB"),
+        (encoded("GIF"), "not a picture"),
+    ],
+    ids=["empty", "text", "bytes", "cut PNG", "cut JPEG", "bomb", "just over", "heavy", "GIF"],
+)
+def test_what_is_no_fitting_picture_is_refused_with_a_word(content, word):
+    started = time.process_time()
+    with pytest.raises(PictureRefusedError, match=word):
+        open_picture(content)
+    assert time.process_time() - started < 0.5
+
+
+def test_an_upload_may_not_be_webp_but_a_local_file_may():
+    webp = encoded("WEBP")
+    assert open_picture(webp).mode == "L"
+    with pytest.raises(PictureRefusedError, match="JPEG, PNG expected"):
+        open_picture(webp, UPLOADS)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+def test_every_kind_of_pixel_opens_as_grey_and_reads(mode):
+    strip_ = strip("LS123456785NL", Symbology.CODE128)
+    picture = (
+        strip_.convert("I").point(lambda level: level * 256).convert("I;16") if mode == "I;16" else strip_.convert(mode)
+    )
+    grey = open_picture(encoded("JPEG" if mode == "CMYK" else "PNG", picture))
+    assert grey.mode == "L"
+    assert grey.getextrema()[0] < 60 < 200 < grey.getextrema()[1]
+
+
+def test_transparent_parts_are_white():
+    picture = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    assert open_picture(encoded("PNG", picture)).getextrema() == (255, 255)
+
+
+def test_two_thousand_mutations_are_opened_or_refused_and_nothing_else():
+    rng = random.Random(20261121)
+    originals = [LABEL, encoded("JPEG", quality=60), encoded("WEBP")]
+    for turn in range(2000):
+        content = bytearray(originals[turn % 3])
+        for _ in range(rng.randint(1, 8)):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        if rng.random() < 0.3:
+            del content[rng.randrange(len(content)) :]
+        with contextlib.suppress(PictureRefusedError):
+            assert open_picture(bytes(content)).mode == "L"
+
+
+@pytest.fixture(scope="module")
+def child():
+    with ReadingChild() as running:
+        yield running
+
+
+def texts(child, content=LABEL):
+    reads, _ = child.read(content)
+    return [read.text for read in reads]
+
+
+def test_the_child_reads_like_the_parent_would(child):
+    assert texts(child) == ["LS123456785NL"]
+
+
+def test_the_child_refuses_in_words_and_lives_on(child):
+    texts(child)
+    before = child.pid
+    with pytest.raises(PictureRefusedError, match="25 megapixels"):
+        child.read(png_claiming(20_000, 20_000))
+    assert texts(child) == ["LS123456785NL"]
+    assert child.pid == before
+
+
+def test_the_child_has_512_mb_and_its_cpu_counted(child):
+    resource = pytest.importorskip("resource")
+    texts(child)
+    assert resource.prlimit(child.pid, resource.RLIMIT_AS) == (ADDRESS_SPACE, ADDRESS_SPACE)
+    soft, _ = resource.prlimit(child.pid, resource.RLIMIT_CPU)
+    assert soft < 60
+
+
+def test_a_killed_child_is_replaced(child):
+    texts(child)
+    before = child.pid
+    os.kill(before, signal.SIGKILL)
+    time.sleep(0.05)
+    assert texts(child) == ["LS123456785NL"]
+    assert child.pid != before
+
+
+def test_a_hanging_child_is_ended_its_picture_refused_and_the_next_one_read():
+    with ReadingChild(patience=5.0) as child:
+        texts(child)
+        child._patience = 0.1
+        os.kill(child.pid, signal.SIGSTOP)
+        with pytest.raises(PictureRefusedError, match="more time or memory"):
+            child.read(LABEL)
+        assert child.pid is None
+        child._patience = 5.0
+        assert texts(child) == ["LS123456785NL"]
+
+
+def test_files_and_folders_are_reported_one_by_one(tmp_path, child):
+    (tmp_path / "good.png").write_bytes(LABEL)
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "bomb.png").write_bytes(png_claiming(20_000, 20_000))
+    (tmp_path / "notes.txt").write_text("not looked at")
+    reports = list(decode_paths([tmp_path, tmp_path / "gone.png", tmp_path / "notes.txt"], child))
+    assert [
+        (report.path.removeprefix(str(tmp_path)), bool(report.reads), report.error is None) for report in reports
+    ] == [
+        ("/deeper/bomb.png", False, False),
+        ("/good.png", True, True),
+        ("/gone.png", False, False),
+        ("/notes.txt", False, False),
+    ]
+    [good] = [report.as_json() for report in reports if report.reads]
+    assert set(good) == {"path", "reads", "ms", "error"}
+    assert set(good["reads"][0]) == {"symbology", "text", "confidence", "box"}
+    assert [len(corner) for corner in good["reads"][0]["box"]] == [2, 2, 2, 2]
