@@ -51,7 +51,8 @@ class DeliveryStore:
             "due_at": now,
             "planned_at": now,
         }
-        return tx.execute(insert(deliveries).values(row).on_conflict_do_nothing()).rowcount
+        added = insert(deliveries).values(row).on_conflict_do_nothing().returning(deliveries.c.id)
+        return len(tx.execute(added).all())
 
     # Claiming, handing over, settling
 

@@ -2,6 +2,7 @@
 
 import re
 import smtplib
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -64,7 +65,7 @@ class EmailChannel:
     def _connected(self) -> smtplib.SMTP:
         """Connected, encrypted where it can be, logged in where we should."""
         server, name = self._server, self._settings.domain
-        context = ssl.create_default_context()
+        context = ssl.create_default_context() if server.encrypted or not server.is_here else None
         if server.encrypted:
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(
                 server.host, server.port, local_hostname=name, timeout=self._wait_s, context=context
@@ -72,6 +73,8 @@ class EmailChannel:
         else:
             smtp = smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=self._wait_s)
         try:
+            if smtp.sock is not None:  # the last dot goes alone; it should not wait for the letter to be acknowledged
+                smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             smtp.ehlo_or_helo_if_needed()
             if not server.encrypted and not server.is_here and smtp.has_extn("starttls"):
                 smtp.starttls(context=context)
