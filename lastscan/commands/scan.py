@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import secrets
 import sys
@@ -11,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,15 +18,20 @@ from typing import Any
 
 import click
 
+from lastscan.home import Home
+from lastscan.options import home_option, json_option, print_json
 from scanner import feedback
 from scanner.disk import FileDisk, JournalInUseError
 from scanner.handheld import Handheld, Recorded
 from scanner.journal import Journal, NotRecordedError
 from scanner.link import Link, SystemClock
+from scanner.stamp import DeviceClock, Stamp
+from tracker.clock import Clock, WallClock
 from tracker.domain.errors import LastscanError
 from tracker.domain.ids import is_wire_name
 from tracker.wire import Address
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT_DEVICE = "my-handheld"
 DEMO_SITE = "dfw"
 SURE_ENOUGH = 0.9  # below it a weak code was seen once: shown, never taken
@@ -66,6 +71,9 @@ class Round:
     """One run of the command: what was read, what could not be."""
 
     kind: str
+    at: str | None = None
+    into: str | None = None
+    op: str | None = None
     reads: list[Read] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
 
@@ -79,11 +87,9 @@ class Round:
 @click.option("--op", help="Who scans.")
 @click.option("--device", "dev", default=DEFAULT_DEVICE, show_default=True, help="Which registered handheld this is.")
 @click.option("--site", help=f"Where a new {DEFAULT_DEVICE} is registered.  [default: {DEMO_SITE}]")
-@click.option(
-    "--home", envvar="LASTSCAN_HOME", type=click.Path(path_type=Path), help="Where Lastscan keeps everything."
-)
 @click.option("--wait", default=10.0, show_default=True, help="Seconds to wait for the receipt.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
+@home_option
 def scan(
     files: tuple[Path, ...],
     typed: tuple[str, ...],
@@ -93,7 +99,7 @@ def scan(
     op: str | None,
     dev: str,
     site: str | None,
-    home: Path | None,
+    home: Home,
     wait: float,
     as_json: bool,
 ) -> None:
@@ -103,11 +109,11 @@ def scan(
     is sent. Exits 0 when the tracker has everything, 75 when scans are recorded and not receipted yet, 1 when
     something could not be read or recorded, 69 without a device.
     """
-    home = home or _usual_home()
     try:
         credentials = _credentials(home, dev, site)
         with _journal(home, dev) as journal:
-            code = _scan(journal, credentials, files, typed, Round(kind), at, into, op, wait, as_json)
+            clock = _clock(home, journal.boot)
+            code = _scan(journal, clock, credentials, files, typed, Round(kind, at, into, op), wait, as_json)
     except NoDeviceError as missing:
         click.echo(str(missing), err=True)
         raise SystemExit(NO_DEVICE) from missing
@@ -119,19 +125,15 @@ def scan(
 
 def _scan(
     journal: Journal,
+    clock: DeviceClock,
     credentials: Credentials,
     files: tuple[Path, ...],
     typed: tuple[str, ...],
     done: Round,
-    at: str | None,
-    into: str | None,
-    op: str | None,
     wait: float,
     as_json: bool,
 ) -> int:
-    handheld = Handheld(
-        journal, SystemClock(journal.boot), random.SystemRandom(), key=credentials.key, firmware=_firmware()
-    )
+    handheld = Handheld(journal, clock, random.SystemRandom(), key=credentials.key, firmware=_firmware())
     link = Link(
         handheld,
         credentials.address,
@@ -144,7 +146,7 @@ def _scan(
     try:
         for read in _reads(files, typed, done):
             try:
-                read.recorded = link.record(read.code, read.sym, done.kind, at=at, into=into, op=op)
+                read.recorded = link.record(read.code, read.sym, done.kind, at=done.at, into=done.into, op=done.op)
             except NotRecordedError as refusal:
                 done.failed.append({"code": read.code, "why": str(refusal)})
                 _tell(feedback.not_recorded(read.code, refusal))
@@ -196,7 +198,7 @@ def _report(handheld: Handheld, done: Round, *, online: bool, trouble: str | Non
     if handheld.stranded:
         _tell(feedback.stranded(handheld.stranded))
     if as_json:
-        click.echo(json.dumps(_as_json(done, left, online=online)))
+        print_json(_as_json(done, left, online=online))
     if done.failed:
         return NOT_RECORDED
     return NOT_RECEIPTED_YET if left else RECORDED_AND_RECEIPTED
@@ -234,10 +236,23 @@ def _tell(said: feedback.Feedback) -> None:
 # --- who we are ---
 
 
-def _usual_home() -> Path:
-    from platformdirs import user_data_path
+class BusinessClock:
+    """A device's clocks in a demo, where the business day runs faster than ours."""
 
-    return user_data_path("lastscan")
+    def __init__(self, clock: Clock, boot: int) -> None:
+        self._clock, self._boot = clock, boot
+        self._started = clock.now()
+        self._mono = 0
+
+    def stamp(self) -> Stamp:
+        now = self._clock.now()
+        self._mono = max(self._mono, (now - self._started) // timedelta(milliseconds=1))  # the demo may be set back
+        return Stamp(wall=(now - _EPOCH) // timedelta(milliseconds=1), mono=self._mono, boot=self._boot)
+
+
+def _clock(home: Home, boot: int) -> DeviceClock:
+    business = home.clock
+    return SystemClock(boot) if isinstance(business, WallClock) else BusinessClock(business, boot)
 
 
 def _firmware() -> str:
@@ -248,12 +263,12 @@ def _firmware() -> str:
 
 
 @contextmanager
-def _journal(home: Path, dev: str) -> Iterator[Journal]:
+def _journal(home: Home, dev: str) -> Iterator[Journal]:
     """The device's journal; waits a moment for another `lastscan scan` that has it."""
     until = time.monotonic() + JOURNAL_FREE_WITHIN
     while True:
         try:
-            disk = FileDisk(home / "scanner" / dev / "journal")
+            disk = FileDisk(home.path / "scanner" / dev / "journal")
             break
         except JournalInUseError:
             if time.monotonic() > until:
@@ -267,44 +282,35 @@ def _journal(home: Path, dev: str) -> Iterator[Journal]:
         disk.close()
 
 
-def _credentials(home: Path, dev: str, site: str | None) -> Credentials:
+def _credentials(home: Home, dev: str, site: str | None) -> Credentials:
     """The device's registration; the usual one is registered here when the installation is on this machine."""
     if not is_wire_name(dev):
         raise NoDeviceError(f"{dev!r} cannot be a device: use 1 to 32 of a-z, 0-9 and -, not beginning with -")
-    path = home / "scanner" / dev / "device.json"
-    running = _json_of(home / "run.json")
+    path = home.path / "scanner" / dev / "device.json"
     given = _json_of(path)
     if given is None:
-        if running is None or dev != DEFAULT_DEVICE:
+        if not home.addresses or dev != DEFAULT_DEVICE:
             raise NoDeviceError(_how_to_register(dev, site, path))
-        given = _register(home, dev, site or DEMO_SITE, path)
+        given = _register(home, dev, site or DEMO_SITE)
     try:
         return Credentials(
             address=Address(site=given["site"], dev=given["dev"]),
             key=bytes.fromhex(given["key"]),
             username=given["username"],
             password=given["password"],
-            mqtt=(running or {}).get("mqtt") or given["mqtt"],  # ports may have changed since it was registered
+            mqtt=home.mqtt_url or given["mqtt"],  # the port may have changed since it was registered
             ca=given.get("ca"),
         )
     except (KeyError, TypeError, ValueError) as unfit:
         raise NoDeviceError(f"{path} is not what `lastscan device add --json` prints: {unfit!r}") from unfit
 
 
-def _register(home: Path, dev: str, site: str, path: Path) -> dict[str, Any]:
-    device: Any = import_module("lastscan.commands.device")  # opens the registry: only when one must be made
+def _register(home: Home, dev: str, site: str) -> dict[str, Any]:
+    device: Any = import_module("lastscan.commands.device")  # opens the database: only when one must be made
     try:
-        given: dict[str, Any] = device.register_here(home, dev, site)
+        given: dict[str, Any] = device.register_here(home.path, dev, site)
     except LastscanError as refusal:
         raise NoDeviceError(f"{dev} cannot be registered: {refusal}") from refusal
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    half = path.with_suffix(".tmp")
-    fd = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump(given, file)
-        file.flush()
-        os.fsync(fd)
-    half.replace(path)
     click.echo(f"registered {dev} at {site}", err=True)
     return given
 

@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +12,11 @@ from click.testing import CliRunner, Result
 
 from lastscan.commands.scan import scan
 from scanner.disk import FileDisk
+from scanner.journal import Journal
 from tests.scanner_custody.test_link import broker, tracker  # noqa: F401  (fixtures)
 from tests.scanner_custody.world import KEY
+from tracker import wire
+from tracker.clock import SharedClock
 from tracker.domain.errors import DeviceExistsError
 
 
@@ -42,7 +46,7 @@ def test_without_a_device_it_says_how_to_register_one(tmp_path):
 def test_a_name_that_is_no_device_opens_no_door(tmp_path):
     result = run(tmp_path, "--device", "../../etc", "--code", "A")
     assert result.exit_code == 69
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "scanner").exists()
 
 
 def test_off_line_the_scan_is_safe_and_waits(tmp_path):
@@ -80,24 +84,31 @@ def test_a_journal_in_use_is_waited_for_and_then_refused(tmp_path, monkeypatch):
     assert "another program" in result.stderr
 
 
-def test_with_a_local_installation_the_usual_device_registers_itself(tmp_path, monkeypatch):
-    mqtt = nowhere()
-    (tmp_path / "run.json").write_text(json.dumps({"mqtt": mqtt}))
-    asked = []
-
-    def register_here(home: Path, dev: str, site: str) -> dict[str, str]:
-        asked.append((dev, site))
-        return {"dev": dev, "site": site, "key": KEY.hex(), "username": dev, "password": "p", "mqtt": mqtt}
-
-    monkeypatch.setitem(sys.modules, "lastscan.commands.device", SimpleNamespace(register_here=register_here))
-    assert run(tmp_path, "--code", "A").exit_code == 75
-    assert run(tmp_path, "--code", "B").exit_code == 75
-    assert asked == [("my-handheld", "dfw")]
+def test_with_a_local_installation_the_usual_device_registers_itself(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"mqtt": nowhere()}))
+    first = run(tmp_path, "--code", "A")
+    assert (first.exit_code, "registered my-handheld at dfw" in first.stderr) == (75, True), first.output
+    again = run(tmp_path, "--code", "B")
+    assert (again.exit_code, "registered" in again.stderr) == (75, False)
     assert (tmp_path / "scanner" / "my-handheld" / "device.json").stat().st_mode & 0o077 == 0
 
 
+def test_in_a_demo_scans_carry_the_business_day(tmp_path):
+    day = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+    home = registered(tmp_path)
+    (home / "run").mkdir()
+    SharedClock(home / "run" / "clock").set(day, speed=600.0)
+    assert run(home, "--code", "A").exit_code == 75
+    disk = FileDisk(home / "scanner" / "my-handheld" / "journal")
+    journal = Journal(disk, new_epoch=lambda: "0" * 32)
+    scanned = wire.hear_record(journal.record(journal.epochs[0], 1))
+    disk.close()
+    assert 0 <= scanned.wall - day.timestamp() * 1000 < 3_600_000
+    assert journal.boot == 2
+
+
 def test_a_device_registered_elsewhere_is_not_taken_over(tmp_path, monkeypatch):
-    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "run.json").write_text(json.dumps({"mqtt": nowhere()}))
 
     def register_here(home: Path, dev: str, site: str) -> dict[str, str]:
         raise DeviceExistsError("my-handheld is registered already")
@@ -127,4 +138,4 @@ def test_a_picture_of_a_label_is_read_and_recorded(tmp_path, broker, tracker):  
     picture.write_bytes(as_bytes([Label.for_number("LS123456785NL")], "png"))
     result = run(registered(tmp_path, mqtt=broker.url), "--wait", "10", str(picture), "--json")
     assert result.exit_code == 0, result.output
-    assert [wire["code"] for wire in json.loads(result.stdout)["recorded"]] == ["LS123456785NL"]
+    assert [each["code"] for each in json.loads(result.stdout)["recorded"]] == ["LS123456785NL"]
