@@ -1,9 +1,11 @@
 """The roles of a process group, each of which can run alone: broker, tracker, notify, web."""
 
 import os
+import random
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from lastscan.broker import Choice, Login, Ports, choose, run_broker
@@ -15,10 +17,11 @@ TRACKER = "tracker"
 """The name the tracker signs in at the broker with; no device may have it."""
 
 Ready = Callable[[Mapping[str, Any]], None]
+"""Called with the addresses a role can be reached at, once it can."""
 
 
 def stopped_by_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set; the second one ends the process at once."""
+    """An event that SIGTERM and SIGINT set; a second signal ends the process at once."""
     stop = threading.Event()
 
     def _stop(_number: int, _frame: object) -> None:
@@ -31,35 +34,86 @@ def stopped_by_signals() -> threading.Event:
     return stop
 
 
-def broker(home: Home, *, choice: Choice, mqtt_port: int, ws_port: int, stop: threading.Event, ready: Ready) -> None:
-    """Runs the broker of this home until told to stop; does nothing but wait where a URL names another."""
+def chosen_broker() -> Choice:
+    """By `MQTT_URL` and `LASTSCAN_BROKER`."""
+    return choose(mqtt_url=os.environ.get("MQTT_URL"), asked=os.environ.get("LASTSCAN_BROKER", "auto"))
+
+
+def run_broker_role(home: Home, *, mqtt_port: int, ws_port: int, stop: threading.Event, ready: Ready) -> None:
+    """Runs the broker of this home until told to stop; only waits where a URL names another."""
+    choice = chosen_broker()
+    if choice.kind == "url":
+        ready({"mqtt": choice.url, "mqtt_ws": None})
+        stop.wait()
+        return
     devices = Devices(home.store(), home.clock)
-    secret = hash_password(home.secret("tracker-mqtt"), salt=os.urandom(SALT_BYTES))
+    tracker_hash = hash_password(home.secret("tracker-mqtt"), salt=os.urandom(SALT_BYTES))
 
     def logins() -> list[Login]:
-        return [
-            Login(TRACKER, secret, None),
-            *(Login(d.dev, d.password_hash, d.site) for d in devices.list() if d.revoked_at is None),
-        ]
+        known = [Login(d.dev, d.password_hash, d.site) for d in devices.list() if d.revoked_at is None]
+        return [Login(TRACKER, tracker_hash, None), *known]
 
-    def announce(ports: Ports) -> None:
+    def up(ports: Ports) -> None:
         ready({"mqtt": ports.mqtt_url, "mqtt_ws": ports.ws_url, "pid": ports.pid})
 
-    run_broker(
-        home.path, mqtt_port=mqtt_port, ws_port=ws_port, logins=logins, choice=choice, stop=stop, on_ready=announce
-    )
+    run_broker(home.path, mqtt_port=mqtt_port, ws_port=ws_port, logins=logins, choice=choice, stop=stop, on_ready=up)
 
 
-def tracker(home: Home, *, mqtt_url: str, stop: threading.Event, ready: Ready) -> None:
+def run_tracker_role(home: Home, *, mqtt_url: str, stop: threading.Event, ready: Ready) -> None:
     from tracker.main import run_tracker
 
     engine = home.migrated()
     ready({})
-    run_tracker(
-        engine, home.clock, mqtt_url=mqtt_url, username=TRACKER, password=home.secret("tracker-mqtt"), stop=stop
+    password = os.environ.get("LASTSCAN_MQTT_PASSWORD") or home.secret("tracker-mqtt")
+    username = os.environ.get("LASTSCAN_MQTT_USERNAME", TRACKER)
+    run_tracker(engine, home.clock, mqtt_url=mqtt_url, username=username, password=password, stop=stop)
+
+
+def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threading.Event, ready: Ready) -> None:
+    """Sends what is owed. Without a mail server nothing leaves: what is owed waits, and is told when there is one."""
+    from notify.channel import Channel
+    from notify.channels.email.channel import EmailChannel
+    from notify.channels.email.settings import MailServer, MailSettings
+    from notify.dispatch import Clocks
+    from notify.main import run_notify
+    from notify.store.deliveries import DeliveryStore
+    from tracker.outbox import Outbox
+    from tracker.store import Store
+
+    engine = home.migrated()
+    ready({})
+    if not smtp_url:
+        stop.wait()
+        return
+    settings = MailSettings(sender=os.environ.get("LASTSCAN_MAIL_FROM", "notices@example.org"), pages=pages)
+    channels: dict[str, Channel] = {"email": EmailChannel(MailServer.parse(smtp_url), settings)}
+    run_notify(
+        Outbox(Store(engine)),
+        DeliveryStore(engine),
+        channels,
+        Clocks(business=home.clock, real=lambda: datetime.now(UTC)),
+        stop,
+        proof_key=home.secret("proof").encode(),
     )
 
 
-def chosen_broker() -> Choice:
-    """By `MQTT_URL` and `LASTSCAN_BROKER`."""
-    return choose(mqtt_url=os.environ.get("MQTT_URL"), asked=os.environ.get("LASTSCAN_BROKER", "auto"))
+def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, ready: Ready) -> None:
+    from lastscan.mailbox import letters
+    from tracker.booking import Bookings
+    from tracker.queries import Queries
+    from web.app import create_app
+    from web.serve import serve
+
+    store = home.store()
+    app = create_app(
+        Queries(store, home.clock),
+        Bookings(store, home.clock),
+        clock=home.clock,
+        letters=lambda: letters(home.mailbox),
+        demo=home.is_demo,
+    )
+    serve(app, host, port, stop, ready=lambda taken: ready({"web": f"http://{host}:{taken}"}))
+
+
+def seeded(seed: int | None) -> int:
+    return seed if seed is not None else random.SystemRandom().randrange(1, 10_000)

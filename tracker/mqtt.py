@@ -152,6 +152,6 @@ class Subscriber:
             self._client.loop_start()
 
 
-def _send_small_packets_at_once(_client: mqtt.Client, _data: object, sock: mqtt.SocketLike) -> None:
+def _send_small_packets_at_once(_client: mqtt.Client, _data: object, sock: object) -> None:
     if isinstance(sock, socket.socket):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
