@@ -1,0 +1,200 @@
+"""What a letter says, in each language, and what it never lets through."""
+
+import re
+from dataclasses import replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+
+import pytest
+
+from locales import languages, words
+from notify.channel import UnsayableError
+from notify.channels.email.letter import compose
+from notify.channels.email.settings import MailSettings
+from notify.owed import OwedNotice
+from tests.notify.world import ADA, AT, XIAOMING, owed
+from tracker.domain.notices import NoticeKind
+
+SETTINGS = MailSettings(sender="notices@example.org", pages="https://lastscan.example")
+
+HEADERS = [
+    "From", "To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted", "List-Unsubscribe",
+    "MIME-Version", "Content-Type", "Content-Language",
+]  # fmt: skip
+
+POLYGLOTS = [
+    "Ada\r\nBcc: everybody@example.org",
+    "Ada\nSubject: won",
+    "Ada\r\n\r\n<script>alert(1)</script>",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7*7 }}{% raw %}",
+    "{name} {number}",
+    "Ada\x00\x1b[31m",
+    "Ada \u2028 Lovelace \u202e drawkcab",
+    '"Ada" <other@example.org>',
+    "x" * 5000,
+    "",
+]
+
+
+class Visible(HTMLParser):
+    """What a reader sees, and which elements there are."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.elements: list[str] = []
+        self._hidden = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        self._hidden += tag in ("style", "title")
+
+    def handle_endtag(self, tag):
+        self._hidden -= tag in ("style", "title")
+
+    def handle_data(self, data):
+        if not self._hidden and data.strip():
+            self.texts.append(data.strip())
+
+
+def letter(notice: OwedNotice, settings: MailSettings = SETTINGS) -> EmailMessage:
+    """As it arrives, not as it was built."""
+    sent = compose(notice, settings, key="key-1", written_at=AT).as_bytes()
+    arrived = message_from_bytes(sent, policy=policy.default)
+    assert isinstance(arrived, EmailMessage)
+    return arrived
+
+
+def text(message: EmailMessage) -> str:
+    part = message.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def html(message: EmailMessage) -> str:
+    part = message.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def shown(message: EmailMessage) -> list[str]:
+    return [str(message["Subject"]), text(message), *Visible(html(message)).texts]
+
+
+every_letter = pytest.mark.parametrize(
+    "notice",
+    [
+        replace(owed(kind, to=replace(XIAOMING, language=tag), bag=bag), **more)
+        for kind in NoticeKind
+        for bag in (False, True)
+        for tag in languages()
+        for more in ({}, {"window": None, "departure": None})
+    ],
+    ids=lambda notice: f"{notice.kind}-{notice.piece_kind}-{notice.recipient.language}-{bool(notice.window)}",
+)
+
+
+@every_letter
+def test_a_letter_is_whole(notice):
+    message = letter(notice)
+    for seen in shown(message):
+        assert not re.search(r"[{}]|None|Undefined|&(amp|lt|gt|#)", seen)
+    assert "https://lastscan.example/t/LS123456785NL" in text(message)
+    assert "https://lastscan.example/t/LS123456785NL" in html(message)
+    assert f'<html lang="{notice.recipient.language}">' in html(message)
+    assert sorted(message.keys()) == sorted(HEADERS)
+
+
+@every_letter
+def test_no_english_word_stands_in_a_chinese_letter(notice):
+    if notice.recipient.language != "zh-Hans":
+        return
+    names = r"Lastscan|English|LH71[68]|LS 1234 5678 5 NL|https?://\S+"
+    for seen in shown(letter(notice)):
+        assert re.findall(r"[A-Za-z]{2,}", re.sub(names, "", seen)) == []
+
+
+def test_a_missed_connection_says_all_in_one_letter():
+    said = text(letter(owed()))
+    assert "LH716 left Leipzig hub at Sat 21 Nov, 02:40 without it" in said
+    assert "Goes on with: LH718, Sun 22 Nov" in said
+    assert "Now expected: Sun 22 Nov, 14:00–18:00" in said
+
+
+def test_a_chinese_letter_is_in_chinese():
+    said = text(letter(owed(to=XIAOMING)))
+    assert "LH716于11月21日周六 02:40离开莱比锡枢纽" in said
+    assert "最新预计时间：11月22日周日 14:00–18:00" in said
+
+
+def test_a_language_we_do_not_speak_is_english():
+    assert letter(owed(to=replace(ADA, language="tlh")))["Content-Language"] == "en"
+
+
+def test_letters_about_one_piece_are_one_thread_and_each_has_its_own_id():
+    first, second = letter(owed()), letter(owed(NoticeKind.DELIVERED))
+    assert first["References"] == second["References"] == "<piece-LS123456785NL@example.org>"
+    assert first["Message-ID"] == "<key-1@example.org>"
+
+
+def test_a_letter_is_the_same_to_the_byte_in_every_attempt():
+    assert letter(owed()).as_bytes() == letter(owed()).as_bytes()
+
+
+def test_unsubscribing_by_one_click_is_offered_only_where_it_works():
+    by_mail = letter(owed())
+    assert str(by_mail["List-Unsubscribe"]).startswith("<mailto:unsubscribe@example.org?subject=")
+    assert by_mail["List-Unsubscribe-Post"] is None
+    by_click = letter(owed(), replace(SETTINGS, unsubscribe=lambda notice: f"https://lastscan.example/u/{notice.id}"))
+    assert by_click["List-Unsubscribe"] == "<https://lastscan.example/u/notice-1>"
+    assert by_click["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_an_answer_is_asked_for_only_where_somebody_reads_it():
+    assert "answer this message" not in text(letter(owed(NoticeKind.DELIVERED)))
+    read = letter(owed(NoticeKind.DELIVERED), replace(SETTINGS, reply_to="desk@example.org"))
+    assert "answer this message" in text(read)
+    assert read["Reply-To"] == "desk@example.org"
+
+
+@pytest.mark.parametrize("name", POLYGLOTS)
+@pytest.mark.parametrize("kind", list(NoticeKind))
+def test_a_hostile_name_is_a_name_and_nothing_else(kind, name):
+    hostile, plain = letter(owed(kind, to=replace(ADA, name=name))), letter(owed(kind))
+    assert sorted(hostile.keys()) == sorted(HEADERS)
+    assert [address.addr_spec for address in hostile["To"].addresses] == ["ada@example.org"]
+    assert Visible(html(hostile)).elements == Visible(html(plain)).elements
+    assert "\x1b" not in text(hostile)
+    assert "Hello ," not in text(hostile)
+
+
+@pytest.mark.parametrize("number", POLYGLOTS[:-1])
+def test_a_hostile_number_is_a_number_and_nothing_else(number):
+    hostile = letter(owed(number=number[:200]))
+    assert sorted(hostile.keys()) == sorted(HEADERS)
+    assert Visible(html(hostile)).elements == Visible(html(letter(owed()))).elements
+
+
+@pytest.mark.parametrize("departure", POLYGLOTS[:-1])
+def test_a_hostile_departure_is_a_departure_and_nothing_else(departure):
+    hostile = letter(replace(owed(), departure=departure))
+    assert sorted(hostile.keys()) == sorted(HEADERS)
+    assert Visible(html(hostile)).elements == Visible(html(letter(owed()))).elements
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ada@example.org\r\nBcc: all@example.org", "ada", "ada@", "@example.org", "a@b\x00", "ada@example.org, all@x.org"],
+)
+def test_what_is_no_address_is_not_written_to(address):
+    with pytest.raises(UnsayableError):
+        compose(owed(to=replace(ADA, email=address)), SETTINGS, key="key-1", written_at=AT)
+
+
+def test_without_a_name_nobody_is_called_by_an_empty_one():
+    assert text(letter(owed(to=replace(ADA, name="  ")))).startswith("Hello,")
+    assert text(letter(owed(to=replace(XIAOMING, name="")))).startswith(words("zh-Hans").say("Hello,"))
