@@ -31,7 +31,7 @@ def run_tracker(
     subscriber.start()
     projector = Projector(store, clock)
     try:
-        keep_projecting(projector, Sweep(store, projector, clock), stop)
+        keep_projecting(projector, Sweep(projector), stop)
     finally:
         subscriber.stop()
         store.close()

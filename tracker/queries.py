@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from tracker.clock import Clock
@@ -27,11 +27,9 @@ from tracker.domain.shipment import Piece, PieceKind
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Entry, Timeline, timeline
 from tracker.store import Store, Transaction
-from tracker.store.fact_log import PROJECT, SWEEP, PutAside
+from tracker.store.fact_log import PROJECT, PutAside
 from tracker.store.schema import piece_facts
 from tracker.store.timelines import Standing
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class CommittedScan:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is not yet worked off: facts to fold, and the instant up to which time was looked at."""
+    """What is not yet worked off: facts to fold, and the instant up to which every piece that was due is judged."""
 
     facts: int
     swept_until: datetime
@@ -199,9 +197,10 @@ class Queries:
             )
 
     def backlog(self) -> Backlog:
+        now = self._clock.now()
         with self._store.reading() as tx:
             waiting = tx.log.head() - tx.log.position(PROJECT)
-            return Backlog(waiting, _EPOCH + timedelta(milliseconds=tx.log.position(SWEEP)))
+            return Backlog(waiting, tx.timelines.due_since(now) or now)
 
     def healthy(self) -> dict[str, bool | int | float | str]:
         """Whether the database answers, and how far the projection is behind."""

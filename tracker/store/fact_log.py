@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from tracker.domain.handling import EventKey, HandlingEvent
 from tracker.store.schema import fact_details, facts, quarantine, readers, refused, streams
 
-PROJECT, SWEEP = "project", "sweep"
-"""The readers: how far the log is folded, and up to which instant (ms since 1970) time was looked at."""
+PROJECT = "project"
+"""The reader that folds the log."""
 
 _WRITERS_LOCK = 0x4C534E31
 

@@ -128,6 +128,11 @@ class Timelines:
         query = sa.select(timelines.c.piece).where(timelines.c.judge_again_at <= now)
         return list(self._connection.execute(query.order_by(timelines.c.judge_again_at).limit(limit)).scalars())
 
+    def due_since(self, now: datetime) -> datetime | None:
+        """Since when a judgement is due that was not made yet; None when there is none."""
+        query = sa.select(sa.func.min(timelines.c.judge_again_at)).where(timelines.c.judge_again_at <= now)
+        return self._connection.execute(query).scalar()
+
     def digest(self) -> dict[int, tuple[str, str, str]]:
         """Everything folded, piece by piece, to compare a rebuild with."""
         rows = self._connection.execute(sa.select(timelines))
