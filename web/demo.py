@@ -26,7 +26,7 @@ from web.track import crowded
 WIDTH, HEIGHT = 760, 400
 REDRAWN_EVERY = 1.0  # seconds; each drawing is shared by all who watch
 DEPARTURES_SHOWN = 8
-SCANS_SHOWN = 12
+SCANS_SHOWN = 9
 
 COUNTS: tuple[tuple[str, str, str], ...] = (
     ("shipments", sentence("Shipments"), "plain"),
@@ -125,9 +125,7 @@ def demo_pages(
 
         def draw() -> str:
             tick = int(monotonic() / REDRAWN_EVERY)
-            return fragments.once(
-                ("demo", tick), "_network.html", words, lambda: facts(queries.overview(), words, clock)
-            )
+            return fragments.once(("demo", tick), "_tick.html", words, lambda: facts(queries.overview(), words, clock))
 
         def stream_events() -> Iterator[str]:
             yield "retry: 2000\n: live\n\n"
@@ -301,10 +299,11 @@ def _board(run: Departure, where: dict[str, Facility], words: Words) -> Board:
         state, tone = words.say("left {minutes} min late", minutes=words.number(minutes)), "warn"
     else:
         state, tone = words.say("under way"), "good"
+    apart = start.city(words.tag) != end.city(words.tag)
     return Board(
         run=places.run(run.name),
-        origin=start.city(words.tag),
-        destination=end.city(words.tag),
+        origin=start.city(words.tag) if apart else start.name(words.tag),
+        destination=end.city(words.tag) if apart else end.name(words.tag),
         departs=words.time(run.left_at or run.departs_at, start.zone),
         arrives=words.time(run.expected_arrival, end.zone),
         state=state,

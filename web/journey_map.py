@@ -44,7 +44,7 @@ def journey_map(card: PieceCard, words: Words) -> JourneyMap | None:
         title=words.say(
             "Map of the way from {origin} to {destination}",
             origin=places.short(card.origin, words),
-            destination=places.short(card.destination, words),
+            destination=places.short(places.last_known(card), words),
         ),
         lines=tuple(lines),
         dots=tuple((*points[code], "done" if code in visited else "ahead") for code in stops),
@@ -54,7 +54,7 @@ def journey_map(card: PieceCard, words: Words) -> JourneyMap | None:
                 chart,
                 [(points[code], stops[code].city(words.tag)) for code in named],
                 size=TEXT,
-                gap=10,
+                gap=13,
                 avoid=[here] if here else [],
             )
         ),

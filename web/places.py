@@ -9,6 +9,7 @@ from tracker.domain.network import Facility
 LAST_STATION = sentence("the local delivery station")
 WITH_COUNTRY = sentence("{city}, {country}")
 LAST_HOP = sentence("local delivery")
+LAST_HOP_IN = sentence("Local delivery, {country}")
 
 
 def is_last(place: Facility) -> bool:
@@ -34,7 +35,17 @@ def full(place: Facility, words: Words) -> str:
     """City and country."""
     if not place.country:
         return short(place, words)
+    if is_last(place):
+        return words.say(LAST_HOP_IN, country=words.country(place.country))
     return words.say(WITH_COUNTRY, city=short(place, words), country=words.country(place.country))
+
+
+def last_known(card: PieceCard) -> Facility:
+    """The destination, or, where a number alone does not show it, the last place before it that it does."""
+    if not is_last(card.destination):
+        return card.destination
+    before = [leg.origin for leg in card.legs if is_last(leg.destination) and not is_last(leg.origin)]
+    return before[-1] if before and before[-1].city("en") != card.origin.city("en") else card.destination
 
 
 def run(departure: str) -> str:

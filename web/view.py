@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from locales import Words
+from locales import AT_A_TIME, Words
 from tracker.domain.card import CardEntry, CardLeg, Milestone, MilestoneStep, PieceCard, public
 from tracker.domain.handling import Kind
 from tracker.domain.network import Facility
@@ -62,8 +62,7 @@ class Ride:
     run: str
     origin: str
     destination: str
-    departs: str
-    arrives: str
+    hours: str  # each end in its own time
     state: str
     tone: str  # `done`, `now`, `ahead` or `missed`
 
@@ -75,6 +74,7 @@ class TrackView:
     is_bag: bool
     origin: str
     destination: str
+    then_local: bool  # the journey goes on from there to a place a number alone does not show
     headline: str
     tone: str  # `good`, `warn`, `bad` or `plain`
     verdict: str | None  # on time, later than promised …
@@ -91,7 +91,6 @@ class TrackView:
     more: tuple[Line, ...]
     rides: tuple[Ride, ...]
     updated: str
-    updated_at: str
     delivered: bool
     position: int
 
@@ -124,13 +123,16 @@ def track_view(card: PieceCard, words: Words) -> TrackView:
     lines = tuple(_line(card, entry, words) for entry in _newest_first(card))
     tone, verdict = _verdict(card, words)
     zone = card.destination.zone
-    last = max((entry.recorded_at for entry in card.entries if not entry.day_only), default=card.booked_at)
+    told = [entry for entry in card.entries if not entry.day_only]
+    last = max(told, key=lambda entry: entry.recorded_at, default=None)
+    news_at, news_zone = (last.recorded_at, last.facility.zone) if last else (card.booked_at, zone)
     return TrackView(
         number=card.number,
         spaced=places.spaced(card.number),
         is_bag=card.kind is PieceKind.BAG,
         origin=places.short(card.origin, words),
-        destination=places.short(card.destination, words),
+        destination=places.short(places.last_known(card), words),
+        then_local=places.is_last(card.destination) and not places.is_last(places.last_known(card)),
         headline=_headline(card, words),
         tone=tone,
         verdict=verdict,
@@ -146,8 +148,7 @@ def track_view(card: PieceCard, words: Words) -> TrackView:
         lines=lines[:FIRST_SHOWN],
         more=lines[FIRST_SHOWN:],
         rides=tuple(_ride(card, leg, words) for leg in card.legs),
-        updated=words.instant(last, zone),
-        updated_at=_machine(last),
+        updated=words.instant(news_at, news_zone),
         delivered=card.delivered,
         position=card.position,
     )
@@ -204,15 +205,17 @@ def _headline(card: PieceCard, words: Words) -> str:
     place = places.short(here, words) if here is not None else places.short(card.origin, words)
     if not card.delivered:
         if card.held and here is not None:
-            return say(wording.HELD_AT, place=place)
+            return say(wording.HELD_AT, place=places.named(card, words).get(here.code, here).city(words.tag))
         for found in card.irregularities:
             if found.open and found.kind is IrregularityKind.MISSED_CONNECTION:
                 return say(wording.MISSED_AT, place=_where(card, found, words))
     if card.state is State.MOVING:
+        towards = places.last_known(card)
         if here is not None and places.is_last(here):
             return say(wording.LAST_MILE)
-        if not places.is_last(card.destination):
-            return say(wording.MOVING_TO, place=places.short(card.destination, words))
+        if not places.is_last(towards):
+            arrived = here is not None and here.code == towards.code and card.aboard is None
+            return say(wording.ARRIVED_AT if arrived else wording.MOVING_TO, place=places.short(towards, words))
     return say(wording.HEADLINES[card.kind][card.state], place=place)
 
 
@@ -238,7 +241,7 @@ def _verdict(card: PieceCard, words: Words) -> tuple[str, str | None]:
 def _window_label(card: PieceCard, words: Words) -> str:
     say = words.say
     if card.delivered:
-        return say("On the belt") if card.kind is PieceKind.BAG else say("Delivered")
+        return say("When")
     if card.state is State.READY_FOR_PICKUP:
         return say("Waiting since")
     return say("On the belt, as we expect") if card.kind is PieceKind.BAG else say("Arrives")
@@ -252,7 +255,8 @@ def _window(card: PieceCard, words: Words) -> tuple[str | None, str | None]:
             return None, None
         if card.kind is PieceKind.BAG:
             return words.instant(step.reached_at, zone), None
-        return f"{words.day(_day(step.reached_at, zone))} {_part_of_day(step.reached_at, zone, words)}", None
+        day, part = words.day(_day(step.reached_at, zone)), _part_of_day(step.reached_at, zone, words)
+        return words.say(AT_A_TIME, day=day, time=part), None
     window = window_of(card)
     if window is None or card.eta is None:
         return None, None
@@ -319,7 +323,8 @@ def _trouble(card: PieceCard, found: Irregularity, words: Words) -> Trouble:
 def _remedy(card: PieceCard, found: Irregularity, words: Words) -> str:
     instead = _instead(card, found) if found.kind is IrregularityKind.MISSED_CONNECTION else None
     if instead is None:
-        return words.say(wording.REMEDIES[found.kind])
+        unknown = found.kind is IrregularityKind.LATE and card.eta is None
+        return words.say(wording.NO_WINDOW_YET if unknown else wording.REMEDIES[found.kind])
     return words.say(
         wording.GOES_WITH,
         departure=places.run(instead.departure.name),
@@ -356,11 +361,17 @@ def _ride(card: PieceCard, leg: CardLeg, words: Words) -> Ride:
         run=places.run(run.name),
         origin=places.short(leg.origin, words),
         destination=places.short(leg.destination, words),
-        departs=words.instant(run.left_at or run.departs_at, leg.origin.zone),
-        arrives=words.instant(run.expected_arrival, leg.destination.zone),
+        hours=_hours(leg, words),
         state=state,
         tone=tone,
     )
+
+
+def _hours(leg: CardLeg, words: Words) -> str:
+    departs_at, arrives_at = leg.departure.left_at or leg.departure.departs_at, leg.departure.expected_arrival
+    same_day = _day(departs_at, leg.origin.zone) == _day(arrives_at, leg.destination.zone)
+    arrives = (words.time if same_day else words.instant)(arrives_at, leg.destination.zone)
+    return f"{words.instant(departs_at, leg.origin.zone)} → {arrives}"
 
 
 def _newest_first(card: PieceCard) -> Iterator[CardEntry]:
@@ -385,7 +396,7 @@ def _line(card: PieceCard, entry: CardEntry, words: Words) -> Line:
 
 def _text(card: PieceCard, entry: CardEntry, words: Words) -> str:
     leg = next((leg for leg in card.legs if leg.departure.name == entry.into), None)
-    sentences = {Kind.LOAD: wording.LOADED_ON, Kind.DEPART: wording.LEFT_ON, Kind.REPLAN: wording.PLANNED_ON}
+    sentences = {Kind.LOAD: wording.LOADED_ON, Kind.DEPART: wording.LEFT_ON}
     said = sentences.get(entry.kind)  # type: ignore[call-overload]  # a StrEnum key is found by its plain word
     if leg is not None and said is not None:
         return words.say(said, departure=places.run(leg.departure.name), place=places.short(leg.destination, words))
@@ -395,16 +406,18 @@ def _text(card: PieceCard, entry: CardEntry, words: Words) -> str:
 def _evidence(card: PieceCard, entry: CardEntry, words: Words) -> Iterator[str]:
     """How we know: what was scanned where and when, and how much later we heard of it."""
     say = words.say
-    if entry.kind in (Kind.BOOK, Kind.REPLAN):
-        yield say("Written down by our own planning, not by a scan.")
+    if entry.kind == Kind.BOOK:
+        yield say("Noted when it was booked, not by a scan.")
         return
     where: Facility = places.named(card, words).get(entry.facility.code, entry.facility)
     place = places.short(where, words)
     if entry.day_only:
         if entry.kind == Kind.DELIVER:
-            yield say("The scan at the hand-over. Who has only the number sees the day, not the minute.")
+            yield say("The scan at the hand-over. By number alone we show the part of the day, not the minute.")
         else:
-            yield say("A scan at the local delivery station. Who has only the number sees the day, not the minute.")
+            yield say(
+                "A scan at the local delivery station. By number alone we show the part of the day, not the minute."
+            )
         return
     at = words.instant(entry.happened_at, entry.facility.zone)
     yield say("A scan in {place} on {instant}, local time.", place=place, instant=at)

@@ -51,9 +51,11 @@ HEADLINES: dict[PieceKind, dict[State, str]] = {
     },
 }
 
+NO_WINDOW_YET = sentence("We are sorry. A new time will stand here as soon as we know it.")
+ARRIVED_AT = sentence("Arrived in {place}")
 MOVING_TO = sentence("On its way to {place}")
 LAST_MILE = sentence("At the local delivery station")
-HELD_AT = sentence("Held in {place}")
+HELD_AT = sentence("Held at {place}")
 MISSED_AT = sentence("It missed its connection in {place}")
 
 ENTRIES: dict[PieceKind, dict[str, str]] = {
@@ -77,7 +79,6 @@ ENTRIES: dict[PieceKind, dict[str, str]] = {
         Kind.DELIVER: sentence("Delivered"),
         Kind.RETURN: sentence("Sent back to the sender"),
         Kind.DAMAGE: sentence("Found damaged"),
-        Kind.REPLAN: sentence("New way planned"),
     },
     PieceKind.BAG: {
         Kind.BOOK: sentence("Tag issued"),
@@ -93,7 +94,6 @@ ENTRIES: dict[PieceKind, dict[str, str]] = {
 
 LOADED_ON = sentence("Loaded on {departure} to {place}")
 LEFT_ON = sentence("Left on {departure} for {place}")
-PLANNED_ON = sentence("New way planned: {departure} to {place}")
 OTHER = sentence("Handled")
 
 NEXT: dict[PieceKind, dict[str, str]] = {
@@ -118,15 +118,15 @@ NEXT: dict[PieceKind, dict[str, str]] = {
 TROUBLES: dict[IrregularityKind, str] = {
     IrregularityKind.MISSED_CONNECTION: sentence("It missed its connection in {place}"),
     IrregularityKind.MISSORTED: sentence("It came to the wrong place: {place}"),
-    IrregularityKind.HELD: sentence("It is held in {place}"),
+    IrregularityKind.HELD: sentence("It is held at {place}"),
     IrregularityKind.LATE: sentence("It is later than we promised"),
 }
 
 REMEDIES: dict[IrregularityKind, str] = {
     IrregularityKind.MISSED_CONNECTION: sentence(
-        "We are looking for the next departure. It will stand here as soon as there is one; you need do nothing."
+        "We are looking for the next departure. It will stand here as soon as there is one; there is nothing you need to do."
     ),
-    IrregularityKind.MISSORTED: sentence("It is being sent back to its way; you need do nothing."),
+    IrregularityKind.MISSORTED: sentence("It is being sent back to its way; there is nothing you need to do."),
     IrregularityKind.HELD: sentence("It goes on as soon as it is released; this page will say so."),
     IrregularityKind.LATE: sentence("We are sorry. The window above is what we expect now."),
 }
@@ -136,10 +136,10 @@ GOES_WITH = sentence(
 )
 
 PARTS_OF_DAY = (
-    sentence("at night"),
-    sentence("in the morning"),
-    sentence("in the afternoon"),
-    sentence("in the evening"),
+    sentence("night"),
+    sentence("morning"),
+    sentence("afternoon"),
+    sentence("evening"),
 )
 """By the quarter of the day, as `tracker.domain.card` coarsens the last mile."""
 

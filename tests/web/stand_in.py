@@ -67,9 +67,7 @@ ATL = _place("ATL", "Atlanta", "亚特兰大", EASTERN, (33.64, -84.43))
 SEATTLE_STATION = _place("SEA-ST", "Seattle", "西雅图", PACIFIC, (47.58, -122.33), FacilityKind.STATION)
 MIAMI_STATION = _place("MIA-ST", "Miami", "迈阿密", EASTERN, (25.8, -80.2), FacilityKind.STATION)
 
-FACILITIES = {
-    place.code: place for place in (DFW, SEA, ORD, MIA, JFK, LAX, DEN, ATL, SEATTLE_STATION, MIAMI_STATION)
-}
+FACILITIES = {place.code: place for place in (DFW, SEA, ORD, MIA, JFK, LAX, DEN, ATL, SEATTLE_STATION, MIAMI_STATION)}
 
 MOVING, DELIVERED, MISSED_BAG, BOOKED, HELD = (
     "LS473124829NL",
@@ -128,9 +126,7 @@ def entry(
     return CardEntry(kind, place, when, when + late, key, sort_point="belt-7", **more)  # type: ignore[arg-type]
 
 
-def steps(
-    order: Sequence[Milestone], *reached: datetime
-) -> tuple[MilestoneStep, ...]:
+def steps(order: Sequence[Milestone], *reached: datetime) -> tuple[MilestoneStep, ...]:
     times: list[datetime | None] = [*reached, *([None] * (len(order) - len(reached)))]
     return tuple(MilestoneStep(step, when) for step, when in zip(order, times, strict=True))
 
@@ -282,8 +278,10 @@ def booked_parcel() -> PieceCard:
         milestones=steps(PARCEL_MILESTONES, card.booked_at),
         entries=card.entries[:1],
         next_expected=Expectation(Kind.ACCEPT, "MIA-ST", at(8, 50)),
-        legs=tuple(replace(leg, ridden=False, departure=replace(leg.departure, left_at=None, landed_at=None))
-                   for leg in card.legs),
+        legs=tuple(
+            replace(leg, ridden=False, departure=replace(leg.departure, left_at=None, landed_at=None))
+            for leg in card.legs
+        ),
     )
 
 
