@@ -161,6 +161,7 @@ class Journal:
             self._live.clear()
         segment.offsets.append(segment.size)
         segment.size += len(frame)
+        segment.freed = None  # it may have been, before this record
         self._live += frame
         epoch.given = epoch.sure = q
         return Entry(epoch.ep, q)
@@ -211,7 +212,7 @@ class Journal:
 
     def _may_go(self, epoch: Epoch, segment: Segment, at: Stamp) -> bool:
         live = epoch is self._current and segment is epoch.segments[-1]
-        if live or segment.freed is None:
+        if live or segment.freed is None or segment.last > epoch.acked:
             return False
         # Within one start the monotonic clock says how long ago; a wall clock may have been set in between.
         same_boot = segment.freed.boot == at.boot
@@ -344,6 +345,9 @@ class Journal:
         epoch.sure = epoch.given - (1 if epoch.closed and ended is None and epoch.given else 0)
         # Segments are removed only once receipted: what is gone from the front, the tracker has had.
         epoch.acked, epoch.gen = min(max(acked, epoch.first - 1), epoch.given), note.gen if note else 0
+        for segment in epoch.segments:
+            if segment.last > epoch.acked:
+                segment.freed = None  # it grew after the note was written
         return epoch, boot
 
     def _recover(self, name: str, first: int) -> Recovered:

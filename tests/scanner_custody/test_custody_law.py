@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -20,6 +20,7 @@ class Custody(RuleBasedStateMachine):
         self.flash, self.epochs, self.clock, self.tracker = Flash(), Epochs(), Clock(), Tracker()
         self.beeped: dict[tuple[str, int], str] = {}
         self.refused: set[str] = set()  # told "not recorded", and written down as such
+        self.undone: set[tuple[str, int]] = set()  # committed once, then lost by a restore
         self.up: list[bytes] = []
         self.down: list[bytes] = []
         self.now = 0.0
@@ -40,6 +41,14 @@ class Custody(RuleBasedStateMachine):
                 self.handheld.disconnected(self.now)
                 return
             self.up.append(effect)
+
+    def talk(self) -> None:
+        """Everything on the way arrives."""
+        while self.up or self.down:
+            if self.up:
+                self.down += self.tracker.hear(self.up.pop(0))
+            if self.down:
+                self.publish(self.handheld.heard(self.down.pop(0), self.now))
 
     def scan(self) -> None:
         self.codes += 1
@@ -67,7 +76,7 @@ class Custody(RuleBasedStateMachine):
 
     # --- flash and power ---
 
-    @rule(call=st.sampled_from(["append", "flush"]), notes_too=st.booleans())
+    @rule(call=st.sampled_from(["append", "flush", "replace"]), notes_too=st.booleans())
     def scans_on_failing_flash(self, call: str, notes_too: bool) -> None:
         self.flash.fails = {call, "replace"} if notes_too else {call}
         self.scan()
@@ -110,6 +119,8 @@ class Custody(RuleBasedStateMachine):
         self.start()
         self.flash.fails = set()
 
+    # The promise covers a restore that is heard of within 72 hours.
+    @precondition(lambda self: self.undone <= self.tracker.log.keys())
     @rule(hours=st.integers(1, 100))
     def hours_pass(self, hours: int) -> None:
         self.clock.passes(hours * 3_600_000)
@@ -121,6 +132,12 @@ class Custody(RuleBasedStateMachine):
     def connects(self) -> None:
         self.connected = True
         self.publish(self.handheld.connected(self.now))
+
+    @rule()
+    def a_calm_moment(self) -> None:
+        if not self.connected:
+            self.connects()
+        self.talk()
 
     @rule()
     def disconnects(self) -> None:
@@ -169,6 +186,7 @@ class Custody(RuleBasedStateMachine):
         }
         for scan_id in [scan_id for scan_id in reversed(self.tracker.log) if scan_id in kept][:lost]:
             del self.tracker.log[scan_id]
+            self.undone.add(scan_id)
         self.tracker.gen += 1
 
     # --- the promise ---
@@ -198,18 +216,13 @@ class Custody(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The faults stop: within a minute of connection everything is there."""
+        self.up.clear()
         self.down.clear()
-        if self.up:
-            self.up.clear()
         self.handheld.disconnected(self.now)
         self.publish(self.handheld.connected(self.now))
         until = self.now + 60
         while self.now < until and (self.up or self.down or self.handheld.waiting.count):
-            while self.up or self.down:
-                if self.up:
-                    self.down += self.tracker.hear(self.up.pop(0))
-                if self.down:
-                    self.publish(self.handheld.heard(self.down.pop(0), self.now))
+            self.talk()
             self.now = (self.handheld.next_tick(self.now) or self.now) + 0.001
             self.publish(self.handheld.tick(self.now))
         assert (self.handheld.waiting.count, self.handheld.stranded) == (0, 0)
@@ -219,4 +232,6 @@ class Custody(RuleBasedStateMachine):
 
 
 TestCustody = Custody.TestCase
-TestCustody.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestCustody.settings = settings(
+    max_examples=80, stateful_step_count=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)

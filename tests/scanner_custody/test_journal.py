@@ -108,6 +108,20 @@ def test_while_nothing_can_be_written_every_scan_is_refused_and_none_is_lost():
     assert len(journal.epochs) == 2
 
 
+def test_until_the_end_of_an_epoch_is_written_down_no_further_scan_is_taken():
+    flash, epochs = Flash(), Epochs()
+    journal = filled(flash, "A", epochs=epochs)
+    flash.fails = {"flush", "replace"}
+    with pytest.raises(NotRecordedError):
+        journal.append(a_scan("X"))
+    flash.fails = {"replace"}
+    with pytest.raises(NotRecordedError):
+        journal.append(a_scan("Y"))
+    flash.fails = set()
+    journal.append(a_scan("B"))
+    assert codes(open_journal(flash, epochs)) == ["A", "B"]
+
+
 def test_an_epoch_refused_from_its_first_scan_leaves_no_trace():
     flash, epochs = Flash(), Epochs()
     journal = open_journal(flash, epochs)
@@ -221,6 +235,24 @@ def test_only_receipted_segments_go():
     clock.passes(100 * HOUR)
     journal.keep_house(clock.stamp())
     assert set("CDEFGH") <= set(codes(journal))
+
+
+def test_a_segment_that_grew_after_its_receipt_stays():
+    flash, epochs, clock = Flash(), Epochs(), Clock()
+    journal = filled(flash, "A", epochs=epochs)
+    journal.receipted(journal.current, upto=1, gen=1, at=clock.stamp())
+    journal.keep_house(clock.stamp())
+    journal.append(a_scan("B"))
+    for each in (journal, open_journal(flash, epochs)):
+        each.begin_epoch()
+        each.append(a_scan("C"))
+        clock.passes(100 * HOUR)
+        each.keep_house(clock.stamp())
+        assert codes(each)[:2] == ["A", "B"]
+        each.receipted(each.epochs[0], upto=2, gen=1, at=clock.stamp())
+        clock.passes(71 * HOUR)
+        each.keep_house(clock.stamp())
+        assert codes(each)[:2] == ["A", "B"]
 
 
 def test_the_last_receipt_is_remembered_and_may_be_forgotten():
