@@ -342,13 +342,29 @@ def crashing(world: World, after: int) -> Dispatcher:
     )
 
 
+@pytest.mark.parametrize("kind", [NoticeKind.DELIVERED, NoticeKind.MISSED_CONNECTION])
+def test_killed_with_the_answer_in_hand(kind):
+    world = World(owed(kind))
+    calls_until_it_is_sent = 10
+    with pytest.raises(CrashError):
+        crashing(world, calls_until_it_is_sent).step()
+    assert len(world.email.took) == 1
+    world.real.passes(seconds=61)
+    world.step()
+    if kind is NoticeKind.DELIVERED:
+        assert (len(world.email.took), world.outbox.outcomes["notice-1"]) == (1, "unknown")
+    else:
+        assert (len(world.email.took), world.outbox.outcomes["notice-1"]) == (2, "accepted")
+    assert len(set(world.email.took)) == 1
+
+
 answers = st.sampled_from([Accepted("250 ok"), Later("451 busy"), NoAnswer("reset")])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     kinds=st.lists(st.sampled_from([kind for kind in NoticeKind if kind != "withdrawn"]), min_size=1, max_size=3),
-    crashes=st.lists(st.integers(1, 25), max_size=2),
+    crashes=st.lists(st.integers(1, 16), max_size=2),
     replies=st.lists(answers, max_size=2),
     remembers=st.booleans(),
 )
