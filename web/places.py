@@ -26,6 +26,11 @@ def named(card: PieceCard, words: Words) -> dict[str, Facility]:
     }
 
 
+def called(place: Facility, words: Words) -> str:
+    """The city, or *the local delivery station*: for the inside of sentences."""
+    return words.say(LAST_STATION) if is_last(place) else place.city(words.tag)
+
+
 def short(place: Facility, words: Words) -> str:
     """The city, or *local delivery*."""
     return words.say(LAST_HOP) if is_last(place) else place.city(words.tag)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from werkzeug.wrappers import Response as AnyResponse
 
 from locales import Words
-from tracker.domain.card import PieceCard
+from tracker.domain.card import PieceCard, public
 from tracker.domain.errors import UnreadableLabelError
 from tracker.domain.ids import S10Number, readings
 from tracker.domain.shipment import PieceKind
@@ -107,12 +107,13 @@ def _facts(card: PieceCard, words: Words) -> dict[str, Any]:
 
 
 def _choice(card: PieceCard, words: Words) -> Choice:
+    card = public(card)
     return Choice(
         href=f"/t/{card.number}?journey={card.journey}",
         number=places.spaced(card.number),
         is_bag=card.kind is PieceKind.BAG,
         origin=places.short(card.origin, words),
-        destination=places.short(card.destination, words),
+        destination=places.short(places.last_known(card), words),
         booked=words.instant(card.booked_at, card.origin.zone),
     )
 

@@ -205,7 +205,7 @@ def _headline(card: PieceCard, words: Words) -> str:
     place = places.short(here, words) if here is not None else places.short(card.origin, words)
     if not card.delivered:
         if card.held and here is not None:
-            return say(wording.HELD_AT, place=places.named(card, words).get(here.code, here).city(words.tag))
+            return say(wording.HELD_AT, place=places.called(here, words))
         for found in card.irregularities:
             if found.open and found.kind is IrregularityKind.MISSED_CONNECTION:
                 return say(wording.MISSED_AT, place=_where(card, found, words))
@@ -415,9 +415,7 @@ def _evidence(card: PieceCard, entry: CardEntry, words: Words) -> Iterator[str]:
         if entry.kind == Kind.DELIVER:
             yield say("The scan at the hand-over. By number alone we show the part of the day, not the minute.")
         else:
-            yield say(
-                "A scan at the local delivery station. By number alone we show the part of the day, not the minute."
-            )
+            yield say("A scan at the local station. By number alone we show the part of the day, not the minute.")
         return
     at = words.instant(entry.happened_at, entry.facility.zone)
     yield say("A scan in {place} on {instant}, local time.", place=place, instant=at)

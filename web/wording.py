@@ -124,9 +124,9 @@ TROUBLES: dict[IrregularityKind, str] = {
 
 REMEDIES: dict[IrregularityKind, str] = {
     IrregularityKind.MISSED_CONNECTION: sentence(
-        "We are looking for the next departure. It will stand here as soon as there is one; there is nothing you need to do."
+        "We are looking for the next departure; it will stand here at once. There is nothing you need to do."
     ),
-    IrregularityKind.MISSORTED: sentence("It is being sent back to its way; there is nothing you need to do."),
+    IrregularityKind.MISSORTED: sentence("It is being sent back to its way. There is nothing you need to do."),
     IrregularityKind.HELD: sentence("It goes on as soon as it is released; this page will say so."),
     IrregularityKind.LATE: sentence("We are sorry. The window above is what we expect now."),
 }

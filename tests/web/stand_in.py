@@ -425,9 +425,10 @@ class House:
         return booked
 
 
-LETTER_HTML = """<!doctype html><html lang="en"><head><meta charset="utf-8"><style>body{font:16px sans-serif;margin:24px}
-</style></head><body><h1>Your bag missed its connection</h1><p style="color:#333">AA1221 left Chicago at 09:53 without it.
-It goes with AA1301 instead.</p><p><a href="https://example.org/t/0001345678">Follow your bag</a></p>
+LETTER_HTML = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<style>body{font:16px sans-serif;margin:24px}
+</style></head><body><h1>Your bag missed its connection</h1><p style="color:#333">AA1221 left Chicago at 09:53
+without it. It goes with AA1301 instead.</p><p><a href="https://example.org/t/0001345678">Follow your bag</a></p>
 <script>document.title = 'run'; parent.document.title = 'broken out'</script></body></html>"""
 
 
