@@ -94,6 +94,8 @@ class Words:
         if name in ("facility", "origin", "destination") or name.endswith("_facility"):
             place = places.get(value)
             return self.place(place) if place is not None else value
+        if name in ("departure", "inbound"):
+            return value.partition("/")[0]
         return value
 
     def place(self, facility: Facility) -> str:

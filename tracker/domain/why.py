@@ -11,8 +11,8 @@ class Why:
     """A whole sentence in English, which is also its key in `locales/`, and the facts that fill it.
 
     By name, a fact is read as: `…_at` or `…_by` an instant (RFC 3339, UTC), shown in the local time of the fact
-    `facility`; `facility`, `origin`, `destination` and `…_facility` a facility's code, shown by its name; anything
-    else as it stands.
+    `facility`; `facility`, `origin`, `destination` and `…_facility` a facility's code, shown by its name; `departure`
+    and `inbound` a departure's name, shown by its run, `AA1234`; anything else as it stands.
     """
 
     sentence: str

@@ -19,7 +19,6 @@ from notify.channel import UnsayableError
 from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
 from tracker.domain.shipment import PieceKind
-from tracker.domain.why import Why
 
 _S10 = re.compile(r"([A-Z]{2})(\d{4})(\d{4})(\d)([A-Z]{2})")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -77,7 +76,7 @@ def write(notice: OwedNotice, spoken: Words, settings: MailSettings) -> Letter:
                 "_": spoken.say,
                 "bag": notice.piece_kind is PieceKind.BAG,
                 "reply": bool(settings.reply_to),
-                "why": spoken.why(_by_run(notice.why), notice.places),
+                "why": spoken.why(notice.why, notice.places),
                 "place": spoken.place(notice.destination),
                 "window": spoken.window(*notice.window, notice.destination.zone) if notice.window else "",
                 "departure": _departure(notice.departure, spoken) if notice.departure else "",
@@ -140,11 +139,6 @@ def _departure(departure: str, spoken: Words) -> str:
         return spoken.say("{run}, {day}", run=run, day=spoken.day(date.fromisoformat(on)))
     except ValueError:
         return departure
-
-
-def _by_run(why: Why) -> Why:
-    facts = ((name, _run(value) if name in ("departure", "inbound") else value) for name, value in why.facts)
-    return Why(why.sentence, tuple(facts))
 
 
 def _unsubscribe(notice: OwedNotice, settings: MailSettings) -> Iterable[tuple[str, str]]:
