@@ -28,6 +28,7 @@ from tracker.domain.ids import readings
 SHORTEST_ITF = 6  # digits, where a site has given no list
 NEVER_ZBAR_ALONE = frozenset({Symbology.CODE128, Symbology.GS1_128, Symbology.EAN})
 CHECKED_SCHEMES = frozenset({"s10"})  # numbers with a check digit of their own
+PERSISTENT = 3  # frames
 CODABAR_GUARDS = "ABCDTNE*abcdtne"
 
 
@@ -114,14 +115,23 @@ class Votes:
             return False
         if not ballot.text.strip("0"):
             return False  # all noughts: how a fixed reader on a belt says "looked, read nothing"
-        return not self._part_of_a_longer(ballot.text)
+        return not self._part_of_a_longer(ballot)
 
-    def _part_of_a_longer(self, digits: str) -> bool:
+    def _part_of_a_longer(self, short: _Ballot) -> bool:
         return any(
-            digits in other.text and len(other.text) > len(digits)
-            for other in self._ballots.values()
-            if other.symbology is Symbology.ITF
+            short.text in long.text and len(long.text) > len(short.text) and not _phantom(long, beside=short)
+            for long in self._ballots.values()
+            if long.symbology is Symbology.ITF
         )
+
+
+def _phantom(long: _Ballot, *, beside: _Ballot) -> bool:
+    """Whether the longer read is the mistake: seen once by one reader, while three frames gave the shorter.
+
+    An edge or a scratch beside a tag is now and then read as two more digits; without this such a tag would never
+    be accepted again. A cut carton that is seen whole once still blocks its ten digits for two frames.
+    """
+    return len(long.voters) == 1 and len({view.frame for view, _ in beside.voters}) >= PERSISTENT
 
 
 def has_own_check(text: str) -> bool:

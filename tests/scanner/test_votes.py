@@ -72,6 +72,14 @@ def test_ten_digits_cut_from_a_carton_are_not_a_bag():
     assert label.accepted == []
 
 
+def test_one_phantom_with_two_digits_more_does_not_block_a_bag_for_ever():
+    label = bag_belt().seen(Symbology.ITF, "022041938952", by=ZBAR)
+    for frame in (1, 2):
+        label.seen(Symbology.ITF, "0220419389", frame=frame).seen(Symbology.ITF, "0220419389", frame=frame, by=ZBAR)
+    assert label.accepted == []
+    assert label.seen(Symbology.ITF, "0220419389", frame=3).accepted == ["0220419389"]
+
+
 def test_ten_noughts_mean_nothing_was_read():
     label = bag_belt().seen(Symbology.ITF, "0000000000").seen(Symbology.ITF, "0000000000", by=ZBAR)
     assert label.accepted == []
