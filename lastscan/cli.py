@@ -7,6 +7,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from lastscan.broker import BrokerFailedError, BrokerUnavailableError, UnknownBrokerError
+from lastscan.up import InterruptedStartError
 from tracker.domain.errors import LastscanError
 
 COMMANDS = {
@@ -29,7 +30,7 @@ COMMANDS = {
 }
 """Which file of `lastscan.commands` each subcommand is in; read only when it is called, so that `--help` is quick."""
 
-FAILED, UNAVAILABLE, CONFIGURATION = 1, 69, 78
+FAILED, UNAVAILABLE, CONFIGURATION, INTERRUPTED = 1, 69, 78, 130
 
 
 class _Commands(click.Group):
@@ -58,6 +59,8 @@ def main() -> None:
         _end(str(wrong), CONFIGURATION)
     except (BrokerUnavailableError, BrokerFailedError) as wrong:
         _end(str(wrong), UNAVAILABLE)
+    except InterruptedStartError as wrong:
+        _end(str(wrong), INTERRUPTED)
     except LastscanError as wrong:
         _end(str(wrong), FAILED)
     except SQLAlchemyError as wrong:

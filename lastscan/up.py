@@ -27,6 +27,10 @@ class RoleFailedError(LastscanError):
     """A role does not come up; its log says why."""
 
 
+class InterruptedStartError(LastscanError):
+    """Somebody stopped it before it was up."""
+
+
 def announcer(home: Home, role: str) -> Path:
     """The file in which a role says that it is ready, and where it can be reached."""
     return home.run / f"{role}.json"
@@ -120,6 +124,8 @@ class Supervisor:
             if role.process is not None and role.process.poll() is not None:
                 break
             time.sleep(0.02)
+        if self.stop.is_set():
+            raise InterruptedStartError("stopped while it was starting; everything is kept")
         raise RoleFailedError(f"{role.name} does not come up; its last words:\n{self.last_words(role.name)}")
 
     def _look_after(self, role: Role) -> None:

@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from tracker.domain.errors import StoreError
+
+_HERE = Path(__file__).parent
 
 
 def migrate(engine: sa.Engine, *, lock: Path | None = None) -> None:
@@ -20,21 +18,33 @@ def migrate(engine: sa.Engine, *, lock: Path | None = None) -> None:
     A schema of a later version of Lastscan raises StoreError: it is never guessed at. `lock` is a file that keeps
     several processes of one home from migrating at once.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known = sorted(file.stem.partition("_")[0] for file in (_HERE / "versions").glob("[0-9]*.py"))
     with _alone(lock):
-        with engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
+        current = _current(engine)
         if current is not None and current not in known:
-            raise StoreError(
-                f"the database has schema {current}, made by a later version of Lastscan; install that one"
-            )
-        if current == ScriptDirectory.from_config(config).get_current_head():
-            return
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            raise StoreError(f"the database has schema {current}, made by a later version of Lastscan; install that one")
+        if current != known[-1]:
+            _upgrade(engine)
+
+
+def _current(engine: sa.Engine) -> str | None:
+    with engine.connect().execution_options(reading=True) as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        version: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        return version
+
+
+def _upgrade(engine: sa.Engine) -> None:
+    # Imported here: every role looks at the schema when it starts, and hardly ever has anything to do.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 @contextmanager
