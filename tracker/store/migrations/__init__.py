@@ -22,7 +22,7 @@ def migrate(engine: sa.Engine, *, lock: Path | None = None) -> None:
     with _alone(lock):
         current = _current(engine)
         if current is not None and current not in known:
-            raise StoreError(f"the database has schema {current}, made by a later version of Lastscan; install that one")
+            raise StoreError(f"the database has schema {current} of a later version of Lastscan; install that one")
         if current != known[-1]:
             _upgrade(engine)
 
