@@ -12,7 +12,7 @@ A vote is another frame, another crop or the other decoder. A text on the expect
 
 The length lock comes *before* the vote: of 72 damaged ten-digit tags two votes alone gave nine wrong texts, all of
 six or eight digits; with the lock none. Code 128's checksum modulo 103 lets one misreading in a hundred through:
-of 6,000 blurred labels zbar alone read 17 wrongly, zxing-cpp one in some ten thousand. zbar also reads FNC4 letters
+of 6,000 blurred labels zbar alone read 17 wrongly, and zxing-cpp one of another 300. zbar also reads FNC4 letters
 (é, ó) as others, in every frame alike.
 """
 
