@@ -220,7 +220,7 @@ def hear_up(payload: bytes) -> Up:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise _why_unfit(payload, wrong) from wrong
     if message.v != 1:
-        raise UnfitMessageError("unknown_version", f"v={message.v}")
+        raise UnfitMessageError("unknown_version", f"v={message.v}"[:40])
     if not is_epoch(message.ep):
         raise UnfitMessageError("bad_field", "ep")
     for name in ("first", "last", "boot", "wall", "sent", "acked", "depth"):
@@ -239,7 +239,7 @@ def hear_down(payload: bytes) -> Down:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise UnfitMessageError("not_understood", str(wrong)) from wrong
     if message.v != 1:
-        raise UnfitMessageError("unknown_version", f"v={message.v}")
+        raise UnfitMessageError("unknown_version", f"v={message.v}"[:40])
     return message
 
 
@@ -247,7 +247,7 @@ def raw_records(scans: Scans) -> list[bytes]:
     """The records of a batch, each as its own bytes; UnfitMessageError `bad_batch` where `s` is no list of 1 to 64."""
     try:
         records = [bytes(raw) for raw in _raw_list.decode(scans.s)]
-    except msgspec.DecodeError as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise UnfitMessageError("bad_batch", str(wrong)) from wrong
     if not 1 <= len(records) <= MAX_BATCH:
         raise UnfitMessageError("bad_batch", f"{len(records)} records")
@@ -258,7 +258,7 @@ def hear_record(raw: bytes) -> ScanRecord:
     """One record of a batch. A code of any kind passes; only what is no record raises UnfitMessageError."""
     try:
         record = _record_decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise UnfitMessageError("not_a_record", str(wrong)) from wrong
     if not 1 <= record.q <= MAX_SEQ:
         raise UnfitMessageError("bad_seq", str(record.q))
@@ -296,7 +296,7 @@ def voided(record: ScanRecord) -> tuple[str, int] | None:
     """The scan (epoch, q) that a `void` withdraws, where it names one."""
     named = (record.x or {}).get("void") if record.k == "void" else None
     match named:
-        case [str(ep), int(q)] if is_epoch(ep) and 1 <= q <= MAX_SEQ:
+        case [str(ep), int(q)] if is_epoch(ep) and not isinstance(q, bool) and 1 <= q <= MAX_SEQ:
             return ep, q
     return None
 
@@ -329,12 +329,16 @@ def signed_batch(key: bytes | None, records: list[bytes], *, ep: str, sent: int,
     return encode(Scans(v=1, ep=ep, sent=sent, mono=mono, boot=boot, s=msgspec.Raw(s), mac=mac))
 
 
+# An unclosed string runs to the end of the payload: tried again from each of its quotes, it would take seconds.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+
+
 def _refuse_deep(payload: bytes) -> None:
     """Depth by counting brackets outside strings; cheap, and before any parser sees the bytes."""
     if payload.count(b"{") + payload.count(b"[") <= MAX_DEPTH:
         return
     depth = 0
-    for mark in re.findall(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', payload, re.DOTALL):
+    for mark in _STRING_OR_BRACKET.findall(payload):
         if mark in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
