@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -11,7 +11,7 @@ import structlog
 from tracker.clock import Clock
 from tracker.devices import Roll
 from tracker.domain.drift import BootClock, first_heard
-from tracker.domain.errors import UnkeepableError
+from tracker.domain.errors import StoreError, UnkeepableError
 from tracker.domain.handling import Kind
 from tracker.domain.ids import facility_of_site
 from tracker.store import Store, Transaction
@@ -47,6 +47,8 @@ log = structlog.get_logger()
 
 GAP_WAIT_S = 10.0
 """How long a gap may stand before the device is asked for what is missing."""
+
+_MOST_DEPTH = 2**31 - 1  # what its column holds
 
 CONFIG = Config(
     symbologies=["code128", "gs1-128", "itf", "datamatrix", "qr"],
@@ -88,8 +90,9 @@ class _Gap:
     device: DeviceRow
     address: Address
     epoch: str
+    upto: int
     last: int
-    since: float  # real monotonic seconds
+    since: float  # real monotonic seconds; since when nothing below has come
 
 
 class Ingest:
@@ -112,15 +115,22 @@ class Ingest:
         try:
             return self._take_all(heard)
         except UnkeepableError as wrong:
-            if len(heard) > 1:
-                return [reply for message in heard for reply in self.take([message])]
-            self._take_poison(heard[0], wrong)
-            return []
+            trouble: Exception = wrong
+        except StoreError:
+            raise
+        except Exception as wrong:
+            # A mistake of ours that one message brings to light: what else arrived must not wait for it to be mended.
+            log.exception("tripped over a message")
+            trouble = wrong
+        if len(heard) > 1:
+            return [reply for message in heard for reply in self.take([message])]
+        self._take_poison(heard[0], trouble)
+        return []
 
-    def _take_poison(self, message: Heard, wrong: UnkeepableError) -> None:
-        """Bytes the database cannot hold as facts must never hold up the others."""
+    def _take_poison(self, message: Heard, wrong: Exception) -> None:
+        """Bytes that cannot be held as facts must never hold up the others."""
         with self._store.writing() as tx:
-            self._put_aside(_Batch(tx, self._clock.now()), message, "unkeepable", str(wrong))
+            self._put_aside(_Batch(tx, self._clock.now()), message, "unkeepable", f"{type(wrong).__name__}: {wrong}")
 
     def _take_all(self, heard: Sequence[Heard]) -> list[Reply]:
         known = {m.topic: self._who(m.topic) for m in heard}
@@ -150,7 +160,7 @@ class Ingest:
                 continue
             need = Need(ep=gap.epoch, ranges=ranges, gen=generation)
             asked.append(Reply(gap.address, _sign(gap.device, need)))
-            self._gaps[name] = _Gap(gap.device, gap.address, gap.epoch, gap.last, now)
+            self._gaps[name] = replace(gap, since=now)
         return asked
 
     def _who(self, topic: str) -> tuple[Address, DeviceRow] | str:
@@ -189,7 +199,7 @@ class Ingest:
 
     def _greet(self, batch: _Batch, address: Address, device: DeviceRow, hello: Hello, heard_at: datetime) -> None:
         wall_error = hello.sent - _millis(heard_at)
-        batch.tx.devices.heard(device.dev, at=heard_at, wall_error_ms=wall_error, firmware=hello.fw)
+        batch.tx.devices.heard(device.dev, at=heard_at, wall_error_ms=wall_error, firmware=hello.fw and hello.fw[:64])
         self._hear_clock(batch, device.dev, boot=hello.boot, mono=hello.mono, heard_at=heard_at)
         stream = self._stream(batch, device.dev, hello.ep)
         self._watch_gap(device, address, stream, last=hello.last)
@@ -202,9 +212,8 @@ class Ingest:
         self, batch: _Batch, address: Address, device: DeviceRow, status: Status, heard_at: datetime
     ) -> None:
         wall_error = status.sent - _millis(heard_at)
-        batch.tx.devices.heard(
-            device.dev, at=heard_at, wall_error_ms=wall_error, depth=status.depth, battery=status.battery
-        )
+        depth = min(status.depth, _MOST_DEPTH)
+        batch.tx.devices.heard(device.dev, at=heard_at, wall_error_ms=wall_error, depth=depth, battery=status.battery)
         self._hear_clock(batch, device.dev, boot=status.boot, mono=status.mono, heard_at=heard_at)
         self._watch_gap(device, address, self._stream(batch, device.dev, status.ep), last=status.last)
 
@@ -222,21 +231,22 @@ class Ingest:
         batch.tx.devices.heard(device.dev, at=message.heard_at, wall_error_ms=wall_error)
         stream = self._stream(batch, device.dev, scans.ep)
         records, misfits = _sift(raws)
-        qs = [*(record.q for record in records), *(q for q, _, _ in misfits if q is not None)]
+        qs = [*(record.q for record, _ in records), *(q for q, _, _ in misfits if q is not None)]
         committed = batch.tx.log.digests(stream, qs)
-        turned = batch.tx.log.refused(stream, qs) if misfits else set()
+        turned = batch.tx.log.refused(stream, qs)
         added: list[NewFact] = []
         counted: set[int] = set()
-        for record in records:
+        for record, raw in records:
             digest = canonical(record)
             earlier = committed.get(record.q)
-            if earlier is None and record.q not in turned:
+            if earlier == digest:
+                self.counts["repeats"] += 1
+            elif earlier is not None or record.q in turned:
+                other = Heard(message.topic, raw, message.heard_at)
+                self._put_aside(batch, other, "conflict", f"{scans.ep}:{record.q}")
+            else:
                 added.append(self._fact(batch, device, record, digest, wall_error, message.heard_at))
                 committed[record.q] = digest
-            elif earlier is not None and earlier != digest:
-                self._put_aside(batch, message, "conflict", f"{scans.ep}:{record.q}")
-            else:
-                self.counts["repeats"] += 1
         batch.tx.log.append(stream, added)
         for q, why, raw in misfits:
             aside = Heard(message.topic, raw, message.heard_at)
@@ -332,10 +342,14 @@ class Ingest:
 
     def _watch_gap(self, device: DeviceRow, address: Address, stream: Stream, *, last: int) -> None:
         name = (device.dev, stream.epoch)
+        known = self._gaps.get(name)
+        last = max(last, known.last if known else 0)
         if last <= stream.upto:
             self._gaps.pop(name, None)
-        elif name not in self._gaps:
-            self._gaps[name] = _Gap(device, address, stream.epoch, last, self._monotonic())
+            return
+        stands = known is not None and known.upto == stream.upto  # a backlog that flows is no gap
+        since = known.since if known is not None and stands else self._monotonic()
+        self._gaps[name] = _Gap(device, address, stream.epoch, stream.upto, last, since)
 
     def _put_aside(self, batch: _Batch, message: Heard, why: str, detail: str = "") -> None:
         self.counts["quarantined"] += 1
@@ -346,13 +360,13 @@ class Ingest:
             log.warning("put aside", topic=message.topic[:120], why=why, detail=detail[:200])
 
 
-def _sift(raws: list[bytes]) -> tuple[list[ScanRecord], list[tuple[int | None, str, bytes]]]:
-    """The records of a batch, and what is none: its number if it has one, why, and its bytes."""
-    records: list[ScanRecord] = []
+def _sift(raws: list[bytes]) -> tuple[list[tuple[ScanRecord, bytes]], list[tuple[int | None, str, bytes]]]:
+    """The records of a batch with their bytes, and what is none: its number if it has one, why, and its bytes."""
+    records: list[tuple[ScanRecord, bytes]] = []
     misfits: list[tuple[int | None, str, bytes]] = []
     for raw in raws:
         try:
-            records.append(hear_record(raw))
+            records.append((hear_record(raw), raw))
         except UnfitMessageError as unfit:
             misfits.append((seq_of(raw), unfit.why, raw))
     return records, misfits

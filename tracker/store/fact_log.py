@@ -114,6 +114,9 @@ class FactLog:
         return {row.q: row.digest for row in self._connection.execute(query)}
 
     def refused(self, stream: Stream, qs: Sequence[int]) -> set[int]:
+        """Of these numbers, those that came as no record before."""
+        if not qs or min(qs) > stream.highest:
+            return set()
         query = sa.select(refused.c.q).where(refused.c.stream == stream.id, refused.c.q.in_(qs))
         return set(self._connection.execute(query).scalars())
 
@@ -246,7 +249,8 @@ class FactLog:
 
     def put_aside(self, *, topic: str, why: str, detail: str, payload: bytes, heard_at: datetime) -> bool:
         """Keeps what is not understood. The same bytes again are counted, not stored again; True when new."""
-        digest = hashlib.sha256(topic.encode() + b"\0" + why.encode() + b"\0" + payload).digest()
+        names = "\0".join((topic, why, detail)).encode(errors="backslashreplace")
+        digest = hashlib.sha256(names + b"\0" + payload).digest()
         counted = self._connection.execute(
             sa.update(quarantine).where(quarantine.c.digest == digest).values(times=quarantine.c.times + 1)
         )

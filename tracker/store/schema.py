@@ -123,7 +123,7 @@ devices = Table(
     Column("wall_error_ms", BigInteger),
     Column("depth", Integer),
     Column("battery", Float),
-    Column("firmware", Text),
+    Column("firmware", Exact),
 )
 
 device_sites = Table(
