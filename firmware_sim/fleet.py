@@ -1,0 +1,116 @@
+"""All virtual handhelds of one process: who scans what, and who is off line."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from firmware_sim.clock import Business
+from firmware_sim.device import Habits, OnBeep, Registration, VirtualDevice
+from firmware_sim.journey import Handling
+from firmware_sim.radio import Radio
+from firmware_sim.sight import Eyes, Sight
+
+SEVERITY = 0.4  # of a belt where somebody sees to the lamps: nineteen frames in twenty read
+FLICKERS = 0.01
+
+OnSight = Callable[[Sight], None]
+
+
+def habits_of(seed: int, dev: str, *, carries_cards: bool) -> Habits:
+    """The same device is equally wrong in every run of a seed. One that scans the cards of departures stays on line:
+    where it does not, everybody who waits for news of a departure waits for it."""
+    chance = random.Random(f"{seed}/{dev}")
+    drift = chance.uniform(-80, 80)
+    offset = chance.choice(
+        (timedelta(0), timedelta(0), timedelta(minutes=7), timedelta(hours=-1), timedelta(days=-400))
+    )
+    lively = not carries_cards and chance.random() < 0.7
+    return Habits(Radio(seed, dev, most=2 if lively else 0), offset, drift, FLICKERS)
+
+
+class Fleet:
+    """Starts, drives and stops the devices. One thread calls it; each device has a thread of its own for its link."""
+
+    def __init__(
+        self,
+        registrations: Iterable[Registration],
+        journals: Path,
+        *,
+        url: str,
+        seed: int,
+        business: Business,
+        on_beep: OnBeep,
+        on_sight: OnSight,
+    ) -> None:
+        self._seed = seed
+        self._on_sight = on_sight
+        self._eyes = Eyes(SEVERITY)
+        self._scans = 0
+        self._at_site: dict[str, list[VirtualDevice]] = {}
+        given = sorted(registrations, key=lambda each: each.dev)
+        last_at_site = {each.site: each.dev for each in given}
+        for each in given:
+            device = VirtualDevice(
+                each,
+                journals / each.dev,
+                habits_of(seed, each.dev, carries_cards=each.dev == last_at_site[each.site]),
+                url=url,
+                business=business,
+                on_beep=on_beep,
+                chance=random.Random(f"{seed}/link/{each.dev}"),
+            )
+            self._at_site.setdefault(each.site, []).append(device)
+
+    @property
+    def devices(self) -> Sequence[VirtualDevice]:
+        return [device for devices in self._at_site.values() for device in devices]
+
+    def start(self) -> None:
+        for device in self.devices:
+            device.start()
+
+    def stop(self) -> None:
+        for device in self.devices:
+            device.stop()
+
+    def scan(self, handling: Handling) -> Sight:
+        """The right person at this place reads the label and scans it: cards the ramp agent, pieces whoever sorts."""
+        self._scans += 1
+        sight = self._eyes.look(handling.code, handling.sym, f"{self._seed}/{self._scans}")
+        self._on_sight(sight)
+        here = self._at_site[handling.facility.lower()]
+        (here[-1] if handling.is_card else here[0]).scan(handling, sight)
+        return sight
+
+    def heed_radio(self, now: datetime) -> None:
+        for device in self.devices:
+            device.heed_radio(now)
+
+    def restart_one(self) -> None:
+        """Somebody changes a battery: a device goes off and comes back with a new start of its clock."""
+        device = self.devices[self._scans % len(self.devices)]
+        device.stop()
+        device.start()
+
+    def come_back(self) -> None:
+        """Everybody on line."""
+        for device in self.devices:
+            device.come_back()
+
+    def empties(self, timeout: float) -> bool:
+        """Whether every device that is on line has all its receipts within `timeout` seconds of real time."""
+        until = time.monotonic() + timeout
+        return all(
+            device.empties(max(0.0, until - time.monotonic())) for device in self.devices if not device.is_off_line
+        )
+
+    @property
+    def off_line(self) -> int:
+        return sum(device.is_off_line for device in self.devices)
+
+    @property
+    def waiting(self) -> int:
+        """Scans without a receipt, of all devices."""
+        return sum(device.waiting for device in self.devices)
