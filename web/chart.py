@@ -95,29 +95,47 @@ class Label:
 
 
 def labels(
-    chart: Chart, places: Sequence[tuple[Point, str]], *, size: float, gap: float, avoid: Sequence[Point] = ()
+    chart: Chart,
+    places: Sequence[tuple[Point, str]],
+    *,
+    size: float,
+    gap: float,
+    avoid: Sequence[Point] = (),
+    lines: Sequence[Point] = (),
 ) -> list[Label]:
-    """Words set beside their places, the first ones first; one that would cover another, or a place, is left out."""
+    """Words set beside their places, the first ones first; one that would cover another, or a place, is left out.
+
+    They keep off `lines`, given as points along them, where there is room.
+    """
     spots = [*(point for point, _ in places), *avoid]
     taken = [(x - gap / 2, y - gap / 2, x + gap / 2, y + gap / 2) for x, y in spots]
     placed: list[Label] = []
     for (x, y), text in places:
         wide = sum(size if ord(letter) > 0x2E80 else size * 0.58 for letter in text)
-        for label, box in (
+        around = (
             (Label(text, x + gap, y + size * 0.35, "start"), (x + gap, y - size * 0.6, x + gap + wide, y + size * 0.6)),
             (Label(text, x - gap, y + size * 0.35, "end"), (x - gap - wide, y - size * 0.6, x - gap, y + size * 0.6)),
             (Label(text, x, y - gap, "middle"), (x - wide / 2, y - gap - size, x + wide / 2, y - gap)),
             (Label(text, x, y + gap + size * 0.8, "middle"), (x - wide / 2, y + gap, x + wide / 2, y + gap + size)),
-        ):
-            inside = box[0] >= 2 and box[2] <= chart.width - 2 and box[1] >= 2 and box[3] <= chart.height - 2
-            if inside and not any(_overlap(box, other) for other in taken):
-                placed.append(label)
-                taken.append(box)
-                break
+        )
+        free = [
+            (label, box)
+            for label, box in around
+            if box[0] >= 2 and box[2] <= chart.width - 2 and box[1] >= 2 and box[3] <= chart.height - 2
+            if not any(_overlap(box, other) for other in taken)
+        ]
+        clear = [(label, box) for label, box in free if not any(_holds(box, point) for point in lines)]
+        for label, box in (clear or free)[:1]:
+            placed.append(label)
+            taken.append(box)
     return placed
 
 
 Box = tuple[float, float, float, float]
+
+
+def _holds(box: Box, point: Point) -> bool:
+    return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
 
 
 def _overlap(a: Box, b: Box) -> bool:

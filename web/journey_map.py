@@ -9,7 +9,7 @@ from tracker.domain.card import CardLeg, PieceCard, public
 from tracker.domain.network import Facility
 from tracker.domain.timeline import State
 from web import places
-from web.chart import Chart, Label, Point, Position, chart_for, labels, on_the_way
+from web.chart import Chart, Label, Point, Position, chart_for, great_circle, labels, on_the_way
 
 WIDTH, HEIGHT = 400, 250
 TEXT = 13.0
@@ -56,6 +56,7 @@ def journey_map(card: PieceCard, words: Words) -> JourneyMap | None:
                 size=TEXT,
                 gap=13,
                 avoid=[here] if here else [],
+                lines=_along(card, chart),
             )
         ),
     )
@@ -73,6 +74,13 @@ def _position(place: Facility) -> Position | None:
 def _line(chart: Chart, leg: CardLeg) -> str | None:
     start, end = _position(leg.origin), _position(leg.destination)
     return chart.line(start, end) if start is not None and end is not None and start != end else None
+
+
+def _along(card: PieceCard, chart: Chart) -> list[Point]:
+    """Points on all the lines, close enough for no word to slip between."""
+    ends = [(_position(leg.origin), _position(leg.destination)) for leg in card.legs]
+    known = [(start, end) for start, end in ends if start is not None and end is not None]
+    return [chart.point(spot) for start, end in known for spot in great_circle(start, end, steps=40)]
 
 
 def _tone(leg: CardLeg) -> str:

@@ -49,7 +49,8 @@ def track_pages(queries: Queries, live: LiveUpdates, lookups: Lookups, fragments
     def page(number: str) -> AnyResponse | str:
         charge(lookups)
         if number != _bare(number):
-            return redirect(url_for(".page", number=_bare(number) or "-"), code=302)
+            lang = spoken().tag if "lang" in request.args else None
+            return redirect(url_for(".page", number=_bare(number) or "-", lang=lang), code=302)
         words, found = spoken(), list(queries.candidates(number))
         if not found:
             return make_response(render_template("unknown.html", number=number, hint=typo_hint(number)), 404)

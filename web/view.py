@@ -122,17 +122,16 @@ def track_view(card: PieceCard, words: Words) -> TrackView:
     window, why = _window(card, words)
     lines = tuple(_line(card, entry, words) for entry in _newest_first(card))
     tone, verdict = _verdict(card, words)
-    zone = card.destination.zone
-    told = [entry for entry in card.entries if not entry.day_only]
-    last = max(told, key=lambda entry: entry.recorded_at, default=None)
-    news_at, news_zone = (last.recorded_at, last.facility.zone) if last else (card.booked_at, zone)
+    towards, zone = places.last_known(card), card.destination.zone
     return TrackView(
         number=card.number,
         spaced=places.spaced(card.number),
         is_bag=card.kind is PieceKind.BAG,
         origin=places.short(card.origin, words),
-        destination=places.short(places.last_known(card), words),
-        then_local=places.is_last(card.destination) and not places.is_last(places.last_known(card)),
+        destination=places.short(towards, words),
+        then_local=not card.delivered
+        and places.is_last(card.destination)
+        and not places.is_last(places.last_known(card)),
         headline=_headline(card, words),
         tone=tone,
         verdict=verdict,
@@ -148,10 +147,22 @@ def track_view(card: PieceCard, words: Words) -> TrackView:
         lines=lines[:FIRST_SHOWN],
         more=lines[FIRST_SHOWN:],
         rides=tuple(_ride(card, leg, words) for leg in card.legs),
-        updated=words.instant(news_at, news_zone),
+        updated=_last_news(card, words),
         delivered=card.delivered,
         position=card.position,
     )
+
+
+def _last_news(card: PieceCard, words: Words) -> str:
+    """When we last heard of it; of the last mile only the part of the day."""
+    last = max(card.entries, key=lambda entry: entry.recorded_at, default=None)
+    if last is None:
+        return words.instant(card.booked_at, card.origin.zone)
+    zone = last.facility.zone
+    if not last.day_only:
+        return words.instant(last.recorded_at, zone)
+    day, part = words.day(_day(last.happened_at, zone)), _part_of_day(last.happened_at, zone, words)
+    return words.say(AT_A_TIME, day=day, time=part)
 
 
 def reason(card: PieceCard, why: Why, words: Words) -> str:
@@ -313,11 +324,21 @@ def _trouble(card: PieceCard, found: Irregularity, words: Words) -> Trouble:
         place = card.facilities.get(found.why.values.get("facility", ""), card.destination)
         settled = words.say("Settled: it went on {instant}.", instant=words.instant(found.cleared_at, place.zone))
     return Trouble(
-        title=words.say(wording.TROUBLES[found.kind], place=_where(card, found, words)),
+        title=words.say(
+            wording.HEADLINE_SAYS_IT if _is_headline(card, found) else wording.TROUBLES[found.kind],
+            place=_where(card, found, words),
+        ),
         why=reason(card, found.why, words),
         remedy=_remedy(card, found, words),
         settled=settled,
     )
+
+
+def _is_headline(card: PieceCard, found: Irregularity) -> bool:
+    """Whether the page's headline is this very trouble."""
+    if card.delivered or not found.open:
+        return False
+    return found.kind is (IrregularityKind.HELD if card.held else IrregularityKind.MISSED_CONNECTION)
 
 
 def _remedy(card: PieceCard, found: Irregularity, words: Words) -> str:

@@ -122,6 +122,8 @@ TROUBLES: dict[IrregularityKind, str] = {
     IrregularityKind.LATE: sentence("It is later than we promised"),
 }
 
+HEADLINE_SAYS_IT = sentence("What went wrong")
+
 REMEDIES: dict[IrregularityKind, str] = {
     IrregularityKind.MISSED_CONNECTION: sentence(
         "We are looking for the next departure; it will stand here at once. There is nothing you need to do."
