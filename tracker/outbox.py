@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tracker.domain.errors import StoreError
 from tracker.domain.network import Facility
 from tracker.domain.notices import NOTICE_RULES, NoticeKind
 from tracker.domain.shipment import PieceKind
@@ -74,8 +75,10 @@ class Outbox:
 
     def verdict(self, id: str, now: datetime) -> str:
         """Whether it may be sent now: `stands`, `expired`, `overtaken` (no longer true), or `unsaid` (it would take
-        back what was never told)."""
+        back what was never told). Raises StoreError while the log is folded again: ask once that is done."""
         with self._store.reading() as tx:
+            if tx.folding_again:
+                raise StoreError("the log is being folded again; whether a notice stands is known after that")
             row = tx.owed.find(id)
             if row is None:
                 return "overtaken"
@@ -104,6 +107,9 @@ def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
             open_now = any(i.subject == subject and i.open for i in standing.judgement.irregularities)
             return "stands" if open_now and not delivered else "overtaken"
         case NoticeKind.WITHDRAWN:
+            subject = row.cause.rsplit(":", 1)[1]
+            if any(i.subject == subject for i in standing.judgement.irregularities):
+                return "overtaken"  # what it takes back is true again
             told = tx.owed.outcome_of(row.notice.withdraws or "", row.person)
             return "stands" if told in ("accepted", "unknown") else "unsaid"
 

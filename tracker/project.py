@@ -19,12 +19,10 @@ from tracker.store import Store, Transaction
 from tracker.store.bodies import BookedPieces, PlannedLegs
 from tracker.store.fact_log import PROJECT, KeptFact, NewFact
 from tracker.store.schema import departure_facts, piece_facts
+from tracker.store.settings import TOLD_UPTO
 from tracker.store.timelines import Standing
 
 log = structlog.get_logger()
-
-TOLD_UPTO = "told_upto"
-"""Up to this position the log was judged once already; folding it again tells nobody anything."""
 
 
 @dataclass
@@ -43,7 +41,7 @@ class _Round:
     facilities: dict[str, Facility]
     touched: dict[int, _Touched] = field(default_factory=dict)
     departed: set[str] = field(default_factory=set)
-    muted: bool = False  # these facts were judged before: what they owe was owed then
+    muted: bool = False  # these facts were judged before: what they owe was owed then, what was decided is in the log
 
     def touch(self, piece: int) -> _Touched:
         return self.touched.setdefault(piece, _Touched())
@@ -62,10 +60,14 @@ class Projector:
             if tx.log.head() <= tx.log.position(PROJECT):
                 return 0
         with self._store.writing() as tx:
+            told_upto = tx.told_upto
             facts = tx.log.after(tx.log.claim(PROJECT), limit)
             if not facts:
                 return 0
-            work = _Round(tx, tx.network.facilities(), muted=facts[0].pos <= int(tx.meta.get(TOLD_UPTO) or 0))
+            muted = facts[0].pos <= told_upto
+            if muted:  # what is new waits for the next round: it must not be muted with the old
+                facts = [fact for fact in facts if fact.pos <= told_upto]
+            work = _Round(tx, tx.network.facilities(), muted=muted)
             for fact in facts:
                 self._sort_in(work, fact)
             self._settle(work)
@@ -79,6 +81,9 @@ class Projector:
             if not tx.timelines.due_for_judgement(now, 1):
                 return 0
         with self._store.writing() as tx:
+            tx.log.claim(PROJECT)  # or another projector's fold of the same piece could be lost
+            if tx.folding_again:
+                return 0
             work = _Round(tx, tx.network.facilities())
             due = tx.timelines.due_for_judgement(now, limit)
             for piece in due:
@@ -197,7 +202,7 @@ class Projector:
     def _replan(self, work: _Round, id: int, situation: Situation, judgement: Judgement) -> tuple[Situation, Judgement]:
         """Gives a piece that missed its departure the next way with room, as a fact of its own."""
         leg = leg_to_replan(situation, judgement.irregularities)
-        if leg is None or situation.delivered:
+        if leg is None or situation.delivered or work.muted:
             return situation, judgement
         ready_at = ready_again_at(situation, leg)
         timetable = work.tx.network.timetable(since=ready_at, until=ready_at + HORIZON)
@@ -264,16 +269,16 @@ def rebuild(store: Store, clock: Clock) -> dict[int, tuple[str, str]]:
     Answers the pieces for which something differs, with what it was and what it is: none, if all is well.
     """
     projector = Projector(store, clock)
-    while projector.step():
+    while projector.step() or projector.judge_due():
         pass
     with store.writing() as tx:
+        tx.log.claim(PROJECT)
         before = tx.timelines.digest()
         tx.meta.put(TOLD_UPTO, str(tx.log.position(PROJECT)))
         tx.timelines.throw_away()
         tx.network.forget_what_happened()
-    while projector.step():
+    while projector.step() or projector.judge_due():
         pass
-    projector.judge_due()
     with store.reading() as tx:
         after = tx.timelines.digest()
     return {

@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.tracker.world import World, new_database
 from tracker.store.engine import open_engine, sqlite_url
@@ -27,12 +29,18 @@ def new_world(empty_database: Path, tmp_path: Path) -> Iterator[Callable[[], Wor
     def new() -> World:
         path = tmp_path / f"{next(number)}.db"
         shutil.copy(empty_database, path)
-        made.append(World(open_engine(sqlite_url(path))))
+        engine = open_engine(sqlite_url(path))
+        sa.event.listen(engine, "connect", _unflushed)
+        made.append(World(engine))
         return made[-1]
 
     yield new
     for world in made:
         world.close()
+
+
+def _unflushed(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=OFF")  # no power is cut here; the store's contract looks at the flushing
 
 
 @pytest.fixture

@@ -5,17 +5,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as BusyError
 
 from tracker.domain.errors import StoreError, UnkeepableError
 from tracker.store.booked import BookedShipments
 from tracker.store.device_registry import DeviceRegistry
-from tracker.store.fact_log import FactLog
+from tracker.store.fact_log import PROJECT, FactLog
 from tracker.store.network import NetworkTables
 from tracker.store.owed import OwedNotices
-from tracker.store.settings import Meta
+from tracker.store.settings import TOLD_UPTO, Meta
 from tracker.store.timelines import Timelines
 
 
@@ -32,12 +34,25 @@ class Transaction:
         self.timelines = Timelines(connection)
         self.owed = OwedNotices(connection)
 
+    @property
+    def told_upto(self) -> int:
+        """Up to here the log was judged once before; above 0 since the first rebuild."""
+        return int(self.meta.get(TOLD_UPTO) or 0)
+
+    @property
+    def folding_again(self) -> bool:
+        """Whether a rebuild is under way, so that what is derived says less than the log does."""
+        return self.log.position(PROJECT) < self.told_upto
+
 
 class Store:
     """The tracker's database; safe to share between threads, each transaction on its own connection."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self._reading: dict[str, Any] = {"reading": True}
+        if engine.dialect.name == "postgresql":  # which else shows each statement another moment
+            self._reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -52,15 +67,19 @@ class Store:
             raise UnkeepableError(f"the database cannot hold it: {wrong.orig}") from wrong
         except DBAPIError as wrong:
             raise StoreError(f"the database did not take it: {wrong.orig}") from wrong
+        except BusyError as wrong:
+            raise StoreError(f"no connection to the database is free: {wrong}") from wrong
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """One consistent view; nothing written in it is kept."""
         try:
-            with self.engine.connect().execution_options(reading=True) as connection:
+            with self.engine.connect().execution_options(**self._reading) as connection:
                 yield Transaction(connection)
         except DBAPIError as wrong:
             raise StoreError(f"the database did not answer: {wrong.orig}") from wrong
+        except BusyError as wrong:
+            raise StoreError(f"no connection to the database is free: {wrong}") from wrong
 
     def close(self) -> None:
         self.engine.dispose()

@@ -104,13 +104,14 @@ class BookedShipments:
     def match(self, scheme: str, number: str, instant: datetime) -> list[int]:
         """The pieces this number may mean at this instant: strictly within a journey's time, else with some slack."""
         query = sa.select(aliases.c.piece, aliases.c.valid_from, aliases.c.valid_to)
-        rows = self._connection.execute(query.where(aliases.c.scheme == scheme, aliases.c.number == number))
-        known = [Alias(*row) for row in rows]
-        for slack in (timedelta(0), SLACK):
-            found = [alias.piece for alias in known if alias.holds(instant, slack=slack)]
-            if found:
-                return found
-        return []
+        named = query.where(aliases.c.scheme == scheme, aliases.c.number == number).order_by(aliases.c.valid_from)
+        known = [Alias(*row) for row in self._connection.execute(named)]
+        within = [alias.piece for alias in known if alias.holds(instant, slack=timedelta(0))]
+        if within:
+            return within
+        # Of journeys yet to be booked it can only mean the next: the same one whether a later was booked by now or not.
+        near = [alias for alias in known if alias.holds(instant, slack=SLACK)]
+        return [alias.piece for alias in near if alias.valid_from == near[0].valid_from]
 
     def numbered(self, number: str) -> list[int]:
         """Every piece that ever had this number, newest journey first."""

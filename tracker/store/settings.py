@@ -6,6 +6,9 @@ import sqlalchemy as sa
 
 from tracker.store.schema import meta
 
+TOLD_UPTO = "told_upto"
+"""Up to this position the log was judged once already; folding it again tells nobody anything."""
+
 
 class Meta:
     def __init__(self, connection: sa.Connection) -> None:
