@@ -1,6 +1,7 @@
 """Taking a booking: numbers, a plan, a promise, and the fact that says so."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +22,8 @@ from tracker.store.fact_log import NewFact
 
 SERVICE_LETTERS = "LS"
 COUNTRY = "NL"
+AHEAD = timedelta(days=366)
+"""How far ahead a shipment may be ready; nobody has a timetable for later."""
 
 
 class IdempotencyConflictError(LastscanError):
@@ -64,20 +67,22 @@ class Bookings:
 
         Raises BadBookingError with the field to mend, IdempotencyConflictError when the key was used for another body.
         """
-        now = self._clock.now()
         with self._store.writing() as tx:
             tx.log.lock()
+            now = self._clock.now()  # not before: what was scanned while we waited belongs to the journey before
             if idempotency_key is not None and (earlier := tx.booked.answer(account, idempotency_key)):
                 return self._again(tx, earlier, body_hash)
             places = tx.network.facilities()
             itinerary = self._plan(tx, request, places, now)
-            numbered = [self._number(tx, piece, at) for at, piece in enumerate(request.pieces)]
+            numbered = self._numbers(tx, request)
             shipment = tx.booked.add_shipment(request, account=account, now=now)
             ids = []
             for (scheme, number), booked in zip(numbered, request.pieces, strict=True):
                 piece = self._piece(tx, request, itinerary, booked, number, places, now)
                 ids.append(tx.booked.add_piece(shipment, piece, scheme=scheme, legs=itinerary.legs, booked=booked))
-            tx.log.append_once(
+                rides = {leg.departure for leg in itinerary.legs}
+                tx.timelines.keep_rides(ids[-1], ridden=rides, ever=rides)
+            kept = tx.log.append_once(
                 f"api:{account}",
                 NewFact(
                     kind=Kind.BOOK,
@@ -89,6 +94,8 @@ class Bookings:
                     body=msgspec.json.encode(BookedPieces(ids)).decode(),
                 ),
             )
+            if kept is None:  # somebody's Idempotency-Key was the name we gave another booking, or the other way round
+                raise IdempotencyConflictError("this Idempotency-Key names another booking; use a new key")
             if idempotency_key is not None:
                 tx.booked.keep_answer(account, idempotency_key, body_digest=body_hash, shipment=shipment, now=now)
             return self._answer(tx, shipment)
@@ -116,6 +123,8 @@ class Bookings:
         if request.legs:
             return self._chosen(tx, request)
         ready_at = max(request.ready_at, now)
+        if ready_at > now + AHEAD:
+            raise BadBookingError("more than a year ahead", pointer="/ready_at")
         timetable = tx.network.timetable(since=ready_at, until=ready_at + HORIZON)
         rides = tx.network.rides([departure.name for departure in timetable])
         capacity = {departure.name: departure.capacity for departure in timetable}
@@ -151,13 +160,28 @@ class Bookings:
             raise BadBookingError(f"the last leg ends at {place}", pointer="/legs")
         return Itinerary(tuple(legs))
 
-    def _number(self, tx: Transaction, piece: BookedPiece, at: int) -> tuple[str, str]:
-        """The scheme and number a piece goes by: its own where it has one, else a fresh S10 number."""
-        if piece.number is None:
+    def _numbers(self, tx: Transaction, request: BookingRequest) -> list[tuple[str, str]]:
+        """The scheme and number each piece goes by: its own where it has one, else a fresh S10 number."""
+        given = [None if piece.number is None else self._given(piece, at) for at, piece in enumerate(request.pieces)]
+        numbered: list[tuple[str, str]] = []
+        for at, own in enumerate(given):
+            if own in numbered:
+                raise BadBookingError(f"two pieces with the number {own[1]}", pointer=f"/pieces/{at}/number")
+            numbered.append(own or self._fresh(tx, taken=given))
+        return numbered
+
+    def _fresh(self, tx: Transaction, *, taken: Sequence[tuple[str, str] | None]) -> tuple[str, str]:
+        """A number nobody has, not even somebody who came with one of this form."""
+        while True:
             counter = tx.meta.next_number("pieces_numbered")
             serial = scattered_serial(counter, key=tx.meta.secret("number_key"))
-            return "s10", str(S10Number(self._service_letters, serial, self._country))
+            drawn = "s10", str(S10Number(self._service_letters, serial, self._country))
+            if drawn not in taken and tx.booked.next_journey(drawn[1]) == 1:
+                return drawn
+
+    def _given(self, piece: BookedPiece, at: int) -> tuple[str, str]:
         pointer = f"/pieces/{at}/number"
+        assert piece.number is not None
         try:
             if piece.kind is PieceKind.BAG:
                 return "lpn", str(LicencePlate.parse(piece.number))

@@ -59,6 +59,8 @@ class DeviceRegistry:
         """To a new site from now on, with new credentials; the scans it made before keep the old one."""
         values = {"password_hash": password_hash, "mac_key": mac_key.hex(), "revoked_at": None}
         self._connection.execute(sa.update(devices).where(devices.c.dev == dev).values(**values))
+        same = (device_sites.c.dev == dev) & (device_sites.c.valid_from == now)  # a business clock may stand
+        self._connection.execute(sa.delete(device_sites).where(same))
         self._connection.execute(sa.insert(device_sites).values(dev=dev, valid_from=now, site=site))
 
     def revoke(self, dev: str, *, now: datetime) -> None:

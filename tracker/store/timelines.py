@@ -93,10 +93,11 @@ class Timelines:
         kept = self._connection.execute(sa.update(timelines).where(timelines.c.piece == piece).values(**values))
         if kept.rowcount == 0:
             self._connection.execute(sa.insert(timelines).values(piece=piece, **values))
-        self._keep_rides(piece, ridden=ridden, ever=ever)
+        self.keep_rides(piece, ridden=ridden, ever=ever)
         self._keep_irregularities(piece, standing.judgement)
 
-    def _keep_rides(self, piece: int, *, ridden: set[str], ever: set[str]) -> None:
+    def keep_rides(self, piece: int, *, ridden: set[str], ever: set[str]) -> None:
+        """Which departures it takes room on. A booking says so at once, or the next would be given the same room."""
         query = sa.select(planned_rides.c.departure, planned_rides.c.in_force).where(planned_rides.c.piece == piece)
         known = {row.departure: row.in_force for row in self._connection.execute(query)}
         wanted = {name: name in ridden for name in ever}
