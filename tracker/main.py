@@ -48,3 +48,7 @@ def keep_projecting(projector: Projector, sweep: Sweep, stop: threading.Event) -
         except StoreError as wrong:
             log.error("cannot fold; trying again", why=str(wrong))
             stop.wait(_BACK_OFF_S)
+        except Exception:
+            # A mistake of ours, and the same facts will meet it again; but scans must go on being kept meanwhile.
+            log.exception("tripped while folding; trying again")
+            stop.wait(_BACK_OFF_S)

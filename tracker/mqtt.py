@@ -124,6 +124,11 @@ class Subscriber:
             log.error("cannot commit; leaving the broker for a moment", why=str(wrong))
             self._leave_and_return()
             return
+        except Exception:
+            # This thread is the only one that keeps scans: whatever happens, it goes on.
+            log.exception("tripped while committing; leaving the broker for a moment")
+            self._leave_and_return()
+            return
         for _, mid, qos in arrived:
             self._client.ack(mid, qos)
         self._answer(replies)
@@ -133,6 +138,8 @@ class Subscriber:
             self._answer(self._ingest.overdue())
         except StoreError as wrong:
             log.error("cannot look for gaps", why=str(wrong))
+        except Exception:
+            log.exception("tripped while looking for gaps")
 
     def _answer(self, replies: Sequence[Reply]) -> None:
         if not self.connected.is_set():

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from tracker.domain.errors import StoreError
 
 _HERE = Path(__file__).parent
+_MIGRATION_LOCK = 0x4C534D31
 
 
 def migrate(engine: sa.Engine, *, lock: Path | None = None) -> None:
@@ -41,8 +42,10 @@ def _upgrade(engine: sa.Engine) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # which several machines may migrate, without a file between them
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
