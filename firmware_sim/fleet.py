@@ -14,20 +14,21 @@ from firmware_sim.sight import Eyes, Sight
 
 SEVERITY = 0.4  # of a belt where somebody sees to the lamps: nineteen frames in twenty read
 FLICKERS = 0.01
+STATION = "-st"  # how the site of a station ends: only trucks call there
 
 OnSight = Callable[[Sight], None]
 
 
-def habits_of(seed: int, dev: str, *, carries_cards: bool) -> Habits:
-    """The same device is equally wrong in every run of a seed. One that scans the cards of departures stays on line:
-    where it does not, everybody who waits for news of a departure waits for it."""
+def habits_of(seed: int, dev: str, *, carries_flights: bool) -> Habits:
+    """The same device is equally wrong in every run of a seed. One that scans the cards of flights stays on line:
+    where it does not, everybody who waits for news of a flight waits for it."""
     chance = random.Random(f"{seed}/{dev}")
     drift = chance.uniform(-80, 80)
     offset = chance.choice(
         (timedelta(0), timedelta(0), timedelta(minutes=7), timedelta(hours=-1), timedelta(days=-400))
     )
-    lively = not carries_cards and chance.random() < 0.7
-    return Habits(Radio(seed, dev, most=2 if lively else 0), offset, drift, FLICKERS)
+    outages = 0 if carries_flights else chance.choice((0, 2, 3))
+    return Habits(Radio(seed, dev, most=outages), offset, drift, FLICKERS)
 
 
 class Fleet:
@@ -55,7 +56,11 @@ class Fleet:
             device = VirtualDevice(
                 each,
                 journals / each.dev,
-                habits_of(seed, each.dev, carries_cards=each.dev == last_at_site[each.site]),
+                habits_of(
+                    seed,
+                    each.dev,
+                    carries_flights=each.dev == last_at_site[each.site] and not each.site.endswith(STATION),
+                ),
                 url=url,
                 business=business,
                 on_beep=on_beep,

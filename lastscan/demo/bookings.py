@@ -18,6 +18,7 @@ SHORTEST_PLANNED = timedelta(minutes=40)
 SURELY_MISSED = timedelta(minutes=18)  # gate to gate; unloading alone takes that long
 SURELY_MADE = timedelta(minutes=48)
 AIRLINE_CODES = {"AA": "001", "UA": "016", "DL": "006", "AS": "027", "WN": "526", "F9": "422", "B6": "279"}
+PIECES = (1, 2, 1, 3, 1, 2)  # of one parcel shipment after the other
 CONTENTS = ("books", "headphones", "spare parts", "shoes", "coffee", "seeds", "a lamp", "papers")
 
 
@@ -43,7 +44,7 @@ def intents(seed: int, day: date, shipments: int) -> list[Intent]:
     bags = round(shipments * BAGS_OF)
     people = _People(chance)
     found = _bags(chance, seed, day, bags, people)
-    found += [_parcel(chance, day, people) for _ in range(shipments - len(found))]
+    found += [_parcel(chance, day, people, PIECES[n % len(PIECES)]) for n in range(shipments - len(found))]
     return sorted(found, key=lambda intent: intent.at)
 
 
@@ -76,17 +77,17 @@ class _People:
         )
 
 
-def _parcel(chance: random.Random, day: date, people: _People) -> Intent:
+def _parcel(chance: random.Random, day: date, people: _People, pieces: int) -> Intent:
     origin, destination = (station_of(gateway) for gateway in chance.sample(GATEWAYS, 2))
     at = day_begins(day) + timedelta(minutes=chance.choice(range(20, 480, 20)))
     handed_in_at = at + timedelta(minutes=chance.uniform(30, 90))
-    pieces = tuple(
+    sent = tuple(
         BookedPiece(
             weight_g=chance.randint(200, 9000),
             size_mm=(chance.randint(150, 600), chance.randint(100, 400), chance.randint(20, 300)),
             contents=chance.choice(CONTENTS),
         )
-        for _ in range(chance.choice((1, 1, 2, 3)))
+        for _ in range(pieces)
     )
     request = BookingRequest(
         origin=origin,
@@ -94,7 +95,7 @@ def _parcel(chance: random.Random, day: date, people: _People) -> Intent:
         ready_at=handed_in_at + timedelta(minutes=5),
         shipper=people.sender(origin),
         consignee=people.recipient(destination),
-        pieces=pieces,
+        pieces=sent,
         service=chance.choice(("standard", "express")),
     )
     return Intent(at, handed_in_at, request)
