@@ -162,7 +162,7 @@ def _run(
     first_start = not home.has_secret("api-key")
     supervisor = Supervisor(home, stop=roles.stopped_by_signals())
     with ExitStack() as afterwards:
-        _start_all(supervisor, afterwards, demo, host, web_port, broker_port, smtp, speed)
+        _start_all(supervisor, afterwards, demo, host, web_port, broker_port, smtp, speed, seed)
         if demo:
             supervisor.start("fleet", "--seed", str(seed), "--speed", str(speed))
         _say(f"ready   in {time.monotonic() - began:.1f} s")
@@ -181,7 +181,7 @@ def _play_once(home: Home, as_json: bool, seed: int, shipments: int) -> int:
     supervisor = Supervisor(home, stop=roles.stopped_by_signals())
     with ExitStack() as afterwards:
         free = [port_or_free(0, "127.0.0.1", insist=True) for _ in range(2)]
-        _start_all(supervisor, afterwards, True, "127.0.0.1", free[0], free[1], None, 0.0)
+        _start_all(supervisor, afterwards, True, "127.0.0.1", free[0], free[1], None, 0.0, seed)
         supervisor.start("fleet", "--once", "--seed", str(seed), "--shipments", str(shipments))
         ended = supervisor.keep_running(until=supervisor.roles["fleet"])
     if ended is None:
@@ -210,6 +210,7 @@ def _start_all(
     broker_port: int,
     smtp: str | None,
     speed: float,
+    seed: int,
 ) -> None:
     home = supervisor.home
     choice = roles.chosen_broker()
@@ -218,7 +219,7 @@ def _start_all(
     if demo:
         from lastscan.demo import conductor
 
-        conductor.prepare(home.path, engine, now=datetime.now(UTC), speed=speed)
+        conductor.prepare(home.path, engine, seed=seed, now=datetime.now(UTC), speed=speed)
         if not smtp:
             smtp, close = mailbox.start(home.mailbox)
             afterwards.callback(close)
