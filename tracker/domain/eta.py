@@ -1,7 +1,7 @@
 """When a piece should be in the customer's hands: a window, and why. Simple until history teaches better."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from tracker.domain.handling import Kind
@@ -37,12 +37,12 @@ class Eta:
 def next_round(station: Facility, *, arrives_at: datetime) -> datetime:
     """When the first van leaves that can take a piece arriving at this instant, in UTC."""
     zone = ZoneInfo(station.zone)
-    ready = (arrives_at + STATION_HANDLING).astimezone(zone)
+    ready = (arrives_at.astimezone(UTC) + STATION_HANDLING).astimezone(zone)
     for day in (ready.date(), ready.date() + timedelta(days=1)):
         for hour in ROUNDS:
             leaves = datetime.combine(day, hour, zone)
             if leaves >= ready:
-                return leaves.astimezone(arrives_at.tzinfo)
+                return leaves.astimezone(UTC)
     raise AssertionError("a day without a round")
 
 
@@ -65,9 +65,9 @@ def eta(situation: Situation) -> Eta | None:
     if progress.state in (State.DELIVERED, State.RETURNING):
         return None
     place = situation.facility(situation.piece.destination)
-    if progress.state is State.READY_FOR_PICKUP and progress.last is not None:
-        ready_at = progress.last.happened_at
-        return Eta(ready_at, ready_at, because(AT_COUNTER, {"facility": place.code}))
+    ready = progress.reached(Kind.READY_FOR_PICKUP)
+    if progress.state is State.READY_FOR_PICKUP and ready is not None:
+        return Eta(ready.last_at, ready.last_at, because(AT_COUNTER, {"facility": ready.facility}))
     out = progress.reached(Kind.OUT_FOR_DELIVERY)
     if progress.state is State.OUT_FOR_DELIVERY and out is not None:
         facts: Facts = {"facility": out.facility, "out_at": out.last_at}
@@ -80,6 +80,9 @@ def eta(situation: Situation) -> Eta | None:
     arrives_at = known.expected_arrival if known is not None else last.arrives_at
     there = [m.first_at for m in progress.marks if m.facility == place.code and m.kind in (Kind.ARRIVE, Kind.UNLOAD)]
     arrives_at = min(there, default=arrives_at)
+    attempt = progress.reached(Kind.ATTEMPT)
+    if progress.state is State.ATTEMPTED and attempt is not None:
+        arrives_at = max(arrives_at, attempt.last_at)  # the next van, not the one it was on
     earliest, latest = window(situation.piece.kind, place, arrives_at=arrives_at)
     facts = {"departure": last.departure, "facility": place.code, "arrives_at": arrives_at}
     if situation.piece.kind is PieceKind.BAG:

@@ -1,8 +1,10 @@
 """How a piece stands: irregularities, ETA, what it goes with next; and when to look again without any news."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from tracker.domain.eta import eta
+from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Leg
 from tracker.domain.notices import Judgement
 from tracker.domain.rules import Irregularity, IrregularityKind, irregularities
@@ -16,20 +18,22 @@ def judge(situation: Situation) -> Judgement:
     """The whole judgement of a piece at `situation.now`, from values alone."""
     found = irregularities(situation)
     goes_with = next_leg(situation)
-    missed = {i.subject for i in found if i.kind is IrregularityKind.MISSED_CONNECTION and i.open}
+    missed = {i.subject for i in found if i.kind is IrregularityKind.MISSED_CONNECTION}
     certain = goes_with is None or goes_with.departure not in missed
     return Judgement(
         progress=situation.progress,
         irregularities=found,
         eta=eta(situation) if certain else None,
         next_departure=goes_with.departure if goes_with is not None and certain else None,
+        out_on=_out_on(situation),
     )
 
 
 def next_leg(situation: Situation) -> Leg | None:
-    """The first leg of the plan in force that it has not ridden; None when it rode them all."""
-    ridden = [at for at, leg in enumerate(situation.itinerary.legs) if situation.rode(leg.departure)]
-    ahead = situation.itinerary.legs[max(ridden, default=-1) + 1 :]
+    """The first leg of the plan in force that is still before it; None when it has them all behind it."""
+    legs = situation.itinerary.legs
+    behind = [at for at, leg in enumerate(legs) if situation.rode(leg.departure) or _came_through(situation, leg)]
+    ahead = legs[max(behind, default=-1) + 1 :]
     return ahead[0] if ahead and not situation.delivered else None
 
 
@@ -43,7 +47,7 @@ def ready_again_at(situation: Situation, leg: Leg) -> datetime:
     """When the piece can leave from where it missed this leg: by the linehaul it comes in on, and never before now."""
     before = situation.itinerary.before(leg.departure)
     inbound = situation.departure(before[-1].departure) if before else None
-    if inbound is None or inbound.landed_at is not None:
+    if inbound is None:
         return situation.now
     return max(situation.now, inbound.expected_arrival + situation.facility(leg.origin).minimum_connection)
 
@@ -57,3 +61,15 @@ def judge_again_at(situation: Situation, judgement: Judgement) -> datetime | Non
     if leg_to_replan(situation, judgement.irregularities) is not None:
         moments.append(situation.now + TRY_AGAIN)
     return min(moments, default=None)
+
+
+def _came_through(situation: Situation, leg: Leg) -> bool:
+    """Whether it was seen where the leg ends since that began, though no scan shows it loaded."""
+    known = situation.departure(leg.departure)
+    began = known.left_at if known is not None and known.left_at is not None else leg.departs_at
+    return any(m.facility == leg.destination and m.last_at > began for m in situation.progress.marks)
+
+
+def _out_on(situation: Situation) -> date | None:
+    out = situation.progress.reached(Kind.OUT_FOR_DELIVERY)
+    return out.last_at.astimezone(ZoneInfo(situation.facility(out.facility).zone)).date() if out is not None else None

@@ -71,6 +71,13 @@ class Departure:
         return self.departs_at - self.cutoff
 
     @property
+    def soonest_arrival(self) -> datetime:
+        """Landed; or the earliest it can be there: late ones make up time, but never a fifth of their way."""
+        if self.landed_at is not None:
+            return self.landed_at
+        return (self.left_at or self.departs_at) + (self.arrives_at - self.departs_at) * 4 / 5
+
+    @property
     def expected_arrival(self) -> datetime:
         """Landed; or the timetable, moved by how late it left."""
         if self.landed_at is not None:

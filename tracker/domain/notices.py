@@ -1,14 +1,14 @@
 """What must be told to whom: one readable table of kinds, and what a change of a piece owes."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from tracker.domain.eta import Eta
 from tracker.domain.handling import EventKey, Kind
 from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
 from tracker.domain.shipment import Piece
-from tracker.domain.timeline import Progress
+from tracker.domain.timeline import Progress, State
 from tracker.domain.why import Why, because
 
 
@@ -69,6 +69,7 @@ class Judgement:
     irregularities: tuple[Irregularity, ...] = ()
     eta: Eta | None = None
     next_departure: str | None = None
+    out_on: date | None = None  # the day, where it is, on which it went out for delivery last
 
 
 def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tuple[Notice, ...]:
@@ -78,11 +79,11 @@ def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tu
     """
     owed: list[Notice] = []
     window = (after.eta.earliest, after.eta.latest) if after.eta else None
-    delivered = after.progress.reached(Kind.DELIVER)
+    delivered = after.progress.delivered
     out = after.progress.reached(Kind.OUT_FOR_DELIVERY)
-    if out is not None and delivered is None:
-        why = because(ON_THE_VAN, {"facility": out.facility, "out_at": out.first_at})
-        cause = f"{NoticeKind.OUT_FOR_DELIVERY}:{piece.name}:{out.first_at.date().isoformat()}"
+    if out is not None and after.progress.state is State.OUT_FOR_DELIVERY:
+        why = because(ON_THE_VAN, {"facility": out.facility, "out_at": out.last_at})
+        cause = f"{NoticeKind.OUT_FOR_DELIVERY}:{piece.name}:{after.out_on or out.last_at.date()}"
         owed.append(Notice(NoticeKind.OUT_FOR_DELIVERY, cause, why, (out.key,), window=window))
     if delivered is not None:
         why = because(HANDED_OVER, {"facility": delivered.facility, "delivered_at": delivered.first_at})
@@ -96,14 +97,20 @@ def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tu
 
 
 def _withdrawals(before: Judgement | None, after: Judgement, piece: Piece) -> list[Notice]:
-    """What was judged so and is now judged never to have been so, as when a late scan shows it was aboard."""
+    """What was judged so and is now judged never to have been so, as when a late scan shows it was aboard.
+
+    Not while another of its kind stands: then its plan did break, only elsewhere; nor once it was delivered.
+    """
+    if after.progress.delivered is not None:
+        return []
+    standing = {i.kind for i in after.irregularities if i.open}
     gone = {i.name: i for i in before.irregularities} if before else {}
     for irregularity in after.irregularities:
         gone.pop(irregularity.name, None)
     found = []
     for irregularity in gone.values():
         kind = TOLD_OF[irregularity.kind]
-        if kind is not None:
+        if kind is not None and irregularity.kind not in standing:
             told = f"{kind}:{piece.name}:{irregularity.subject}"
             why = because(NOT_MISSED, {"departure": irregularity.subject})
             found.append(Notice(NoticeKind.WITHDRAWN, f"{NoticeKind.WITHDRAWN}:{told}", why, (), withdraws=told))

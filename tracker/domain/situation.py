@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.network import Departure, Facility
 from tracker.domain.shipment import Piece
@@ -40,7 +39,7 @@ class Situation:
 
     @property
     def delivered(self) -> Mark | None:
-        return self.progress.reached(Kind.DELIVER)
+        return self.progress.delivered
 
     def facility(self, code: str) -> Facility:
         return self.facilities.get(code) or Facility(code)

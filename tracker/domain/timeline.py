@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tracker.domain.errors import BadNameError
 from tracker.domain.handling import EventKey, HandlingEvent, Kind
+from tracker.domain.ids import DepartureName
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """That a kind of handling was seen at a place: the first and the last time, and the scan that showed it last."""
+    """That a kind of handling was seen at a place, in one visit there: the first and the last time, and the scan that
+    showed it last."""
 
     facility: str
     kind: str
@@ -61,6 +64,18 @@ class Mark:
     first_at: datetime
     last_at: datetime
     key: EventKey
+    visit: int = 0  # counts up each time the piece turns up at another place
+    estimated: bool = False  # nobody knows when: we only know when we heard of it
+    error_ms: int = 0
+
+    @property
+    def sure_at(self) -> datetime:
+        """The piece was there at this instant or after it, whatever the clock of the device was worth."""
+        return self.last_at - timedelta(milliseconds=self.error_ms)
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """The first time it shows after a moment that is still known."""
+        return self.first_at if self.first_at > moment else self.last_at if self.last_at > moment else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +104,70 @@ class Progress:
         found = [m for m in self.marks if m.kind == kind]
         return max(found, key=lambda m: m.last_at, default=None)
 
+    @property
+    def delivered(self) -> Mark | None:
+        """The hand-over: the first, should somebody scan one again elsewhere."""
+        return min((m for m in self.marks if m.kind == Kind.DELIVER), key=lambda m: m.first_at, default=None)
+
     def rode(self, departure: str, *, left_at: datetime | None) -> bool:
-        """Whether it went with a departure: loaded on it, and not seen where it was loaded once that had left.
+        """Whether it went with a departure: loaded on it and on no other from there, and not seen there any more once
+        that had left.
 
         Five minutes of grace, for clocks of devices and people who scan while the door closes.
         """
         load = self.load_on(departure)
         if load is None:
             return False
+        others = [m for m in self.marks if m.kind == Kind.LOAD and (m.facility, m.visit) == (load.facility, load.visit)]
+        if any(is_run(m.into) and m.into != departure and m.last_at > load.last_at for m in others):
+            return False
         return left_at is None or not self.left_behind(load.facility, departure, left_at=left_at)
 
     def left_behind(self, facility: str, departure: str, *, left_at: datetime) -> "Mark | None":
         """The scan that shows the piece still at a place after a departure had left from there."""
-        after = [m for m in self.marks if m.facility == facility and m.last_at > left_at + GRACE]
-        shown = [m for m in after if not (m.kind == Kind.LOAD and m.into == departure)]
+        shown = self.seen_short_of(departure, left_at=left_at, origin=facility)
         return min(shown, key=lambda m: m.last_at, default=None)
+
+    def seen_short_of(
+        self,
+        departure: str,
+        *,
+        left_at: datetime,
+        origin: str,
+        before: frozenset[str] = frozenset(),
+        further: frozenset[str] = frozenset(),
+    ) -> "tuple[Mark, ...]":
+        """Scans which prove that, after a departure had left, the piece was where it begins or at a place `before`.
+
+        A scan proves nothing if its time is only estimated; nor when the piece had been beyond in between: seen
+        `further` on its way, or anywhere else although it was there in time, it went along and came back.
+        """
+        sure = [m for m in self.marks if not m.estimated]
+        short = before | {origin}
+        in_time = any(m.facility == origin and m.first_at <= left_at + GRACE for m in sure)
+        beyond = min(
+            (
+                m.visit
+                for m in sure
+                if m.facility not in short and m.last_at > left_at and (in_time or m.facility in further)
+            ),
+            default=None,
+        )
+        return tuple(
+            m
+            for m in sure
+            if m.facility in short
+            and m.kind in _SHOWS_WHERE
+            and m.sure_at > left_at + GRACE
+            and (beyond is None or m.visit < beyond)
+            and not (m.kind == Kind.LOAD and m.into == departure)
+        )
 
 
 GRACE = timedelta(minutes=5)
+
+_SHOWS_WHERE = frozenset(Kind) - {Kind.BOOK, Kind.REPLAN, Kind.VOID, Kind.DEPART}
+"""Kinds that show where a piece is. Not `depart`, which says that it goes; nor a word we do not know."""
 
 _STATE_AFTER = {
     Kind.ACCEPT: State.ACCEPTED,
@@ -133,7 +194,13 @@ def advance(progress: Progress, event: HandlingEvent) -> Progress:
     """One standing event further, in timeline order. A delivered piece stays delivered until it is sent back."""
     if event.kind == Kind.BOOK or event.kind == Kind.REPLAN:
         return progress
-    scanned = replace(progress, scans=progress.scans + 1, last=event, marks=_marked(progress.marks, event))
+    scanned = replace(
+        progress,
+        scans=progress.scans + 1,
+        last=event,
+        marks=_marked(progress.marks, event),
+        held=None if _goes_on(progress, event) else progress.held,
+    )
     match event.kind:
         case Kind.HOLD:
             return replace(scanned, facility=event.facility, held=event.reason or "other")
@@ -144,7 +211,7 @@ def advance(progress: Progress, event: HandlingEvent) -> Progress:
     state = _STATE_AFTER.get(event.kind)  # type: ignore[call-overload]  # a StrEnum key is found by its plain word
     if state is None or (progress.state is State.DELIVERED and state not in (State.DELIVERED, State.RETURNING)):
         return scanned
-    aboard = event.into if event.kind in (Kind.LOAD, Kind.PACK) else None
+    aboard = _vehicle(event.into) if event.kind in (Kind.LOAD, Kind.PACK) else None
     if event.kind == Kind.DEPART:
         aboard = progress.aboard
     return replace(scanned, state=state, facility=event.facility, aboard=aboard)
@@ -165,10 +232,60 @@ def comes_after(progress: Progress, event: HandlingEvent) -> bool:
     return progress.last is None or event.order > progress.last.order
 
 
+def is_run(into: str | None) -> bool:
+    """Whether what a piece was loaded into is a departure, not a container or a van."""
+    return into is not None and _run(into) is not None
+
+
+def _goes_on(progress: Progress, event: HandlingEvent) -> bool:
+    """Whether this shows that the piece is no longer stopped where it was held."""
+    hold = progress.reached(Kind.HOLD) if progress.held is not None else None
+    elsewhere = hold is not None and event.facility != hold.facility and not event.estimated
+    return event.kind == Kind.DELIVER or elsewhere
+
+
 def _marked(marks: tuple[Mark, ...], event: HandlingEvent) -> tuple[Mark, ...]:
+    into, visit = _vehicle(event.into), _visit(marks, event)
     for at, mark in enumerate(marks):
-        if (mark.facility, mark.kind, mark.into) == (event.facility, event.kind, event.into):
-            again = replace(mark, last_at=event.happened_at, key=event.event_key)
+        same = (mark.facility, mark.kind, mark.into, mark.visit, mark.estimated)
+        if same == (event.facility, event.kind, into, visit, event.estimated) and not _held_anew(marks, mark):
+            error_ms = max(mark.error_ms, event.error_ms)
+            again = replace(mark, last_at=event.happened_at, key=event.event_key, error_ms=error_ms)
             return (*marks[:at], again, *marks[at + 1 :])
-    new = Mark(event.facility, event.kind, event.into, event.happened_at, event.happened_at, event.event_key)
+    new = Mark(
+        event.facility,
+        event.kind,
+        into,
+        event.happened_at,
+        event.happened_at,
+        event.event_key,
+        visit,
+        event.estimated,
+        event.error_ms,
+    )
     return (*marks, new)
+
+
+def _visit(marks: tuple[Mark, ...], event: HandlingEvent) -> int:
+    """Which stay of the piece an event belongs to. An estimated one ends none: nobody knows when it was."""
+    latest = max((m for m in marks if not m.estimated), key=lambda m: m.visit, default=None)
+    if latest is None:
+        return 0
+    return latest.visit if event.estimated or event.facility == latest.facility else latest.visit + 1
+
+
+def _held_anew(marks: tuple[Mark, ...], mark: Mark) -> bool:
+    """Whether this hold ended already, so that the next is another."""
+    return mark.kind == Kind.HOLD and any(m.kind == Kind.RELEASE and m.last_at >= mark.last_at for m in marks)
+
+
+def _vehicle(into: str | None) -> str | None:
+    """What it goes into; a departure by its one name, however it was typed."""
+    return (_run(into) or into) if into is not None else None
+
+
+def _run(into: str) -> str | None:
+    try:
+        return str(DepartureName.parse(into))
+    except BadNameError:
+        return None

@@ -11,15 +11,20 @@ HELD = "It is held at {facility} since {held_at}."
 
 
 def check(situation: Situation) -> Iterator[Irregularity]:
-    for hold in situation.progress.marks:
-        if hold.kind != Kind.HOLD:
-            continue
-        released = situation.progress.seen(Kind.RELEASE, hold.facility)
+    marks = situation.progress.marks
+    holds = {m.facility: m for m in marks if m.kind == Kind.HOLD}  # the latest at each place
+    for hold in holds.values():
+        goes_on = [
+            moment
+            for m in marks
+            if m.kind in (Kind.RELEASE, Kind.DELIVER) or (m.facility != hold.facility and not m.estimated)
+            if (moment := m.next_after(hold.last_at)) is not None
+        ]
         yield Irregularity(
             IrregularityKind.HELD,
             subject=hold.facility,
-            since=hold.last_at,
-            why=because(HELD, {"facility": hold.facility, "held_at": hold.last_at}),
+            since=hold.first_at,
+            why=because(HELD, {"facility": hold.facility, "held_at": hold.first_at}),
             evidence=(hold.key,),
-            cleared_at=released.last_at if released is not None and released.last_at > hold.last_at else None,
+            cleared_at=min(goes_on, default=None),
         )

@@ -1,7 +1,8 @@
 """A departure left without the piece that was planned on it.
 
-Certain only by evidence: the piece was seen elsewhere after the departure had left, or the linehaul it came in on was
-still under way at that moment. A load scan that is merely not here yet proves nothing: the handheld may be off line.
+Certain only by evidence: the piece was seen there, or at a place before, after the departure had left; or the linehaul
+it came in on was still under way at that moment. A load scan that is merely not here yet proves nothing: the handheld
+may be off line. Nor does a scan whose time is only estimated, nor one made when the piece was further and came back.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from tracker.domain.itinerary import Itinerary, Leg
 from tracker.domain.network import Departure
 from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
 from tracker.domain.situation import Situation
-from tracker.domain.timeline import GRACE
+from tracker.domain.timeline import is_run
 from tracker.domain.why import Facts, Why, because
 
 STILL_COMING_IN = "{departure} left {facility} at {left_at}; {inbound}, which brings it, was still under way."
@@ -21,28 +22,31 @@ SEEN_BEFORE = "{departure} left {facility} at {left_at} without it: at {seen_at}
 
 
 def check(situation: Situation) -> Iterator[Irregularity]:
+    """One for each cause: the legs after a missed one are missed in consequence, unless it caught up with its plan."""
     told: set[str] = set()
-    for itinerary in situation.versions:
-        missed = _first_missed(situation, itinerary)
-        if missed is not None and missed.subject not in told:
-            told.add(missed.subject)
-            yield missed
+    versions = situation.versions
+    for at, itinerary in enumerate(versions):
+        then = versions[at + 1] if at + 1 < len(versions) else None
+        for missed in _missed(situation, itinerary):
+            if missed.subject not in told:
+                told.add(missed.subject)
+                yield missed
+            replanned = then is not None and not then.rides(missed.subject)
+            if missed.open or replanned:
+                break
 
 
-def _first_missed(situation: Situation, itinerary: Itinerary) -> Irregularity | None:
-    """The legs after it are missed in consequence: one cause, one irregularity."""
+def _missed(situation: Situation, itinerary: Itinerary) -> Iterator[Irregularity]:
     for leg in itinerary.legs:
         departure = situation.departure(leg.departure)
         if departure is None or departure.left_at is None or departure.left_at > situation.now:
             continue
-        found = (
-            None
-            if situation.rode(leg.departure)
-            else _evidence(situation, itinerary, leg, departure, departure.left_at)
-        )
+        if situation.rode(leg.departure) or _over_by(situation, departure.left_at):
+            continue
+        found = _evidence(situation, itinerary, leg, departure, departure.left_at)
         if found is not None:
             why, evidence = found
-            return Irregularity(
+            yield Irregularity(
                 IrregularityKind.MISSED_CONNECTION,
                 subject=leg.departure,
                 since=departure.left_at,
@@ -50,38 +54,61 @@ def _first_missed(situation: Situation, itinerary: Itinerary) -> Irregularity | 
                 evidence=evidence,
                 cleared_at=_went_on(situation, leg, departure.left_at),
             )
-    return None
+
+
+def _over_by(situation: Situation, moment: datetime) -> bool:
+    """Whether its journey by plan had ended by then: handed over, or sent back."""
+    ends = (Kind.DELIVER, Kind.RETURN)
+    return any(m.kind in ends and m.first_at <= moment for m in situation.progress.marks)
 
 
 def _evidence(
     situation: Situation, itinerary: Itinerary, leg: Leg, departure: Departure, left_at: datetime
 ) -> tuple[Why, tuple[EventKey, ...]] | None:
     facts: Facts = {"departure": departure.name, "facility": leg.origin, "left_at": left_at}
-    behind = situation.progress.left_behind(leg.origin, departure.name, left_at=left_at)
-    if behind is not None:
-        return because(LEFT_BEHIND, {**facts, "seen_at": behind.last_at}), (behind.key,)
     earlier = itinerary.before(leg.departure)
-    upstream = {inbound.origin for inbound in earlier} - {leg.origin}
-    seen = [m for m in situation.progress.marks if m.facility in upstream and m.last_at > left_at + GRACE]
+    upstream = frozenset(inbound.origin for inbound in earlier) - {leg.origin}
+    later = itinerary.legs[len(earlier) :]
+    seen = situation.progress.seen_short_of(
+        departure.name,
+        left_at=left_at,
+        origin=leg.origin,
+        before=upstream,
+        further=frozenset(onward.destination for onward in later) - upstream - {leg.origin},
+    )
+    here = min((m for m in seen if m.facility == leg.origin), key=lambda m: m.last_at, default=None)
+    if here is not None:
+        return because(LEFT_BEHIND, {**facts, "seen_at": here.last_at}), (here.key,)
     if seen:
         last = max(seen, key=lambda m: m.last_at)
         return because(SEEN_BEFORE, {**facts, "seen_at": last.last_at, "seen_facility": last.facility}), (last.key,)
     inbound = situation.departure(earlier[-1].departure) if earlier else None
-    if inbound is not None and inbound.left_at is not None and inbound.expected_arrival > left_at:
+    if inbound is not None and _still_coming_in(situation, inbound, left_at=left_at):
         load = situation.progress.load_on(inbound.name)
-        if load is not None and situation.rode(inbound.name):
-            return because(STILL_COMING_IN, {**facts, "inbound": inbound.name}), (load.key,)
+        evidence = (load.key,) if load is not None else ()
+        return because(STILL_COMING_IN, {**facts, "inbound": inbound.name}), evidence
     return None
+
+
+def _still_coming_in(situation: Situation, inbound: Departure, *, left_at: datetime) -> bool:
+    """Whether the piece was under way on `inbound` at that moment, and cannot have been anything else."""
+    if inbound.left_at is None or inbound.soonest_arrival <= left_at or not situation.rode(inbound.name):
+        return False
+    came_in = inbound.left_at
+    there = [m for m in situation.progress.marks if m.facility == inbound.destination and m.last_at > came_in]
+    return not any(m.first_at <= left_at or (m.estimated and inbound.landed_at is None) for m in there)
 
 
 def _went_on(situation: Situation, leg: Leg, left_at: datetime) -> datetime | None:
     """When it left on something else, or turned up further along."""
+    planned = [version for version in situation.versions if version.rides(leg.departure)]
     further = {later.destination for version in situation.versions for later in version.legs} - {leg.origin}
-    further -= {earlier.origin for version in situation.versions for earlier in version.before(leg.departure)}
+    further -= {earlier.origin for version in planned for earlier in version.before(leg.departure)}
     on = [
-        m.last_at
+        moment
         for m in situation.progress.marks
-        if m.last_at > left_at
-        and ((m.kind == Kind.LOAD and m.facility == leg.origin and m.into != leg.departure) or m.facility in further)
+        if (m.kind == Kind.LOAD and m.facility == leg.origin and m.into != leg.departure and is_run(m.into))
+        or m.facility in further
+        if (moment := m.next_after(left_at)) is not None
     ]
     return min(on, default=None)
