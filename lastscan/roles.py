@@ -1,17 +1,23 @@
 """The roles of a process group, each of which can run alone: broker, tracker, notify, web."""
 
+import fcntl
 import os
 import random
 import signal
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lastscan.broker import Choice, Login, Ports, choose, run_broker
 from lastscan.home import Home
 from tracker.devices import Devices
 from tracker.domain.credentials import SALT_BYTES, hash_password
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from notify.preferences import Preferences
 
 TRACKER = "tracker"
 """The name the tracker signs in at the broker with; no device may have it."""
@@ -76,6 +82,7 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
     from notify.channels.email.settings import MailServer, MailSettings
     from notify.dispatch import Clocks
     from notify.main import run_notify
+    from notify.owed import OwedNotice
     from notify.store.deliveries import DeliveryStore
     from tracker.outbox import Outbox
     from tracker.store import Store
@@ -85,7 +92,14 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
     if not smtp_url:
         stop.wait()
         return
-    settings = MailSettings(sender=os.environ.get("LASTSCAN_MAIL_FROM", "notices@example.org"), pages=pages)
+    preferences = _preferences(home, engine)
+
+    def unsubscribe(notice: OwedNotice) -> str | None:
+        token = preferences.token_for(notice.recipient.email or "", notice.kind)
+        return None if token is None else f"{pages}/u/{token}"
+
+    sender = os.environ.get("LASTSCAN_MAIL_FROM", "notices@example.org")
+    settings = MailSettings(sender=sender, pages=pages, unsubscribe=unsubscribe)
     channels: dict[str, Channel] = {"email": EmailChannel(MailServer.parse(smtp_url), settings)}
     run_notify(
         Outbox(Store(engine)),
@@ -93,6 +107,7 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
         channels,
         Clocks(business=home.clock, real=lambda: datetime.now(UTC)),
         stop,
+        preferences=preferences,
         proof_key=home.secret("proof").encode(),
     )
 
@@ -101,18 +116,31 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from lastscan.mailbox import letters
     from tracker.booking import Bookings
     from tracker.queries import Queries
+    from tracker.store import Store
     from web.app import create_app
     from web.serve import serve
 
-    store = home.store()
+    engine = home.migrated()
+    store = Store(engine)
     app = create_app(
         Queries(store, home.clock),
         Bookings(store, home.clock),
         clock=home.clock,
         letters=lambda: letters(home.mailbox),
+        preferences=_preferences(home, engine),
         demo=home.is_demo,
     )
     serve(app, host, port, stop, ready=lambda taken: ready({"web": f"http://{host}:{taken}"}))
+
+
+def _preferences(home: Home, engine: "Engine") -> "Preferences":
+    """What recipients have left, under the key that notify and web share."""
+    from notify.preferences import Preferences
+
+    with (home.run / "preferences.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # both start at once, and neither may read a key the other has half drawn
+        key = home.secret("preferences")
+    return Preferences(engine, key.encode())
 
 
 def seeded(seed: int | None) -> int:

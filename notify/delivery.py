@@ -14,9 +14,10 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"  # no longer true, or never said
     EXPIRED = "expired"
+    OPTED_OUT = "opted_out"  # whoever it is for has left this kind
 
 
-SETTLED = frozenset({State.ACCEPTED, State.UNKNOWN, State.FAILED, State.CANCELLED, State.EXPIRED})
+SETTLED = frozenset({State.ACCEPTED, State.UNKNOWN, State.FAILED, State.CANCELLED, State.EXPIRED, State.OPTED_OUT})
 """States the tracker hears of. UNKNOWN may still become another."""
 
 
@@ -68,8 +69,8 @@ class Settlement:
 class Counts:
     """Of notices, for the report: each counts once however many channels it has.
 
-    Due are all but the cancelled, which were no longer true when their turn came; doubled those a provider accepted
-    more than once for one cause, person and channel.
+    Due are all but the cancelled, which were no longer true when their turn came, and those their reader has opted out
+    of; doubled those a provider accepted more than once for one cause, person and channel.
     """
 
     notices_due: int = 0
@@ -80,6 +81,7 @@ class Counts:
     notices_waiting: int = 0
     notices_cancelled: int = 0
     notices_expired: int = 0
+    notices_opted_out: int = 0
 
 
 # --- What a channel answers ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from notify import routing
 from notify.channel import Channel, Message, UnsayableError
 from notify.delivery import Delivery, ForGood, Later, Outcome, Settlement, State
 from notify.owed import EXPIRED, OVERTAKEN, STANDS, UNSAID, Outbox, OwedNotice
+from notify.preferences import Preferences
 from notify.proofs import Proof, address_digest
 from notify.store.deliveries import DeliveryStore
 from tracker.clock import Clock
@@ -42,6 +43,7 @@ class Dispatcher:
         channels: Mapping[str, Channel],
         clocks: Clocks,
         *,
+        preferences: Preferences,
         proof_key: bytes,
         chance: random.Random,
     ) -> None:
@@ -49,6 +51,7 @@ class Dispatcher:
         self._deliveries = deliveries
         self._channels = channels
         self._clocks = clocks
+        self._preferences = preferences
         self._proof_key = proof_key
         self._chance = chance
 
@@ -92,6 +95,10 @@ class Dispatcher:
             self._settle(delivery, stale)
             return
         channel = self._channels.get(delivery.channel)
+        left = self._left(delivery, notice, channel)
+        if left is not None:
+            self._settle(delivery, left)
+            return
         message = self._composed(delivery, notice, channel)
         if not isinstance(message, Message):
             self._settle(delivery, self._after(message, delivery, notice, channel))
@@ -134,6 +141,16 @@ class Dispatcher:
         }
         state, why = reasons.get(verdict, (State.CANCELLED, f"the tracker says: {verdict}"))
         return Settlement(state, why)
+
+    def _left(self, delivery: Delivery, notice: OwedNotice, channel: Channel | None) -> Settlement | None:
+        """What to settle it as if it is for an address that has left its kind. No other channel is tried instead."""
+        address = channel.address(notice.recipient) if channel is not None else None
+        if not address or not self._preferences.has_left(address, notice.kind):
+            return None
+        if delivery.handed_at is not None:
+            why = "no answer; not repeated, because its reader has opted out since"
+            return Settlement(State.UNKNOWN, why, handed_at=delivery.handed_at)
+        return Settlement(State.OPTED_OUT, "its reader wants no more of this kind")
 
     def _composed(self, delivery: Delivery, notice: OwedNotice, channel: Channel | None) -> Message | ForGood | Later:
         """The message, or why there is none."""

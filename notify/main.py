@@ -10,6 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from notify.channel import Channel
 from notify.dispatch import Clocks, Dispatcher
 from notify.owed import Outbox
+from notify.preferences import Preferences
 from notify.store.deliveries import DeliveryStore
 
 log = structlog.get_logger(__name__)
@@ -24,13 +25,16 @@ def run_notify(
     clocks: Clocks,
     stop: threading.Event,
     *,
+    preferences: Preferences,
     proof_key: bytes,
 ) -> None:
     """Sends what is due until `stop` is set, then finishes the message in hand and returns.
 
     What is due stands in the database. The scheduler only says when to look, so nothing is lost when it is killed.
     """
-    dispatcher = Dispatcher(outbox, deliveries, channels, clocks, proof_key=proof_key, chance=random.Random())
+    dispatcher = Dispatcher(
+        outbox, deliveries, channels, clocks, preferences=preferences, proof_key=proof_key, chance=random.Random()
+    )
     scheduler = BackgroundScheduler(timezone="UTC")  # it knows no local days: the database says what is due
 
     def look() -> None:

@@ -13,6 +13,7 @@ from web.api import api
 from web.demo import demo_pages
 from web.headers import guard
 from web.language import others, remember_language, spoken
+from web.leave import Preferences, leave_pages
 from web.limits import Lookups
 from web.live import LiveUpdates
 from web.pages import Fragments
@@ -38,6 +39,7 @@ def create_app(
     *,
     clock: Clock,
     letters: Callable[[], Sequence[Letter]] | None = None,
+    preferences: Preferences | None = None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
 ) -> Flask:
@@ -55,6 +57,8 @@ def create_app(
     app.register_blueprint(track_pages(queries, live, lookups, fragments))
     app.register_blueprint(api(queries, bookings, lookups))
     app.register_blueprint(problem_pages())
+    if preferences is not None:
+        app.register_blueprint(leave_pages(preferences, clock))
     if demo:
         app.register_blueprint(demo_pages(queries, live, fragments, clock, letters))
     answer_errors(app)

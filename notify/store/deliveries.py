@@ -180,7 +180,7 @@ class DeliveryStore:
             twice = len(tx.execute(doubled).all())
         ends = [_end(states) for states in notices.values()]
         return Counts(
-            notices_due=len(ends) - ends.count(State.CANCELLED),
+            notices_due=len(ends) - ends.count(State.CANCELLED) - ends.count(State.OPTED_OUT),
             notices_sent=ends.count(State.ACCEPTED),
             notices_doubled=twice,
             notices_failed=ends.count(State.FAILED),
@@ -188,6 +188,7 @@ class DeliveryStore:
             notices_waiting=ends.count("open"),
             notices_cancelled=ends.count(State.CANCELLED),
             notices_expired=ends.count(State.EXPIRED),
+            notices_opted_out=ends.count(State.OPTED_OUT),
         )
 
     # Proofs
@@ -208,7 +209,7 @@ class DeliveryStore:
 
 def _end(states: set[str]) -> str:
     """What a notice has come to over all its channels."""
-    best_first = (State.ACCEPTED, "open", State.UNKNOWN, State.FAILED, State.EXPIRED)
+    best_first = (State.ACCEPTED, "open", State.UNKNOWN, State.FAILED, State.EXPIRED, State.OPTED_OUT)
     return next((state for state in best_first if state in states), State.CANCELLED)
 
 

@@ -1,4 +1,4 @@
-"""The tables notify owns: deliveries, which change, and proofs, which never do.
+"""The tables notify owns: deliveries, which change, proofs, which never do, and who wants no more of what.
 
 The migrations are the tracker's, one history for one database; a test there holds the two together.
 """
@@ -83,4 +83,12 @@ proofs = Table(
     Column("prev", Text, nullable=False, unique=True),  # a chain cannot fork
     Column("hash", Text, nullable=False),
     sa.UniqueConstraint("delivery", "attempt"),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("address", Text, primary_key=True),  # HMAC, as in a proof, under a key of its own
+    Column("kind", Text, primary_key=True),  # the one that was left; others may go with it
+    Column("since", Instant, nullable=False),
 )

@@ -1,9 +1,7 @@
 """What every database must hold to, for deliveries and their proofs."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -12,26 +10,11 @@ from notify import routing
 from notify.delivery import Delivery, Planned, Settlement, State
 from notify.proofs import Proof
 from notify.store.deliveries import DeliveryStore
-from notify.store.schema import metadata, proofs
+from notify.store.schema import proofs
 from tests.notify.world import AT, owed
-from tracker.store.engine import open_engine, sqlite_url
 
 ACCEPTED = Settlement(State.ACCEPTED, "the provider took it", "250 ok")
 LATER = timedelta(seconds=61)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs_postgres)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    if request.param == "sqlite":
-        url = sqlite_url(tmp_path / "lastscan.sqlite")
-    else:
-        url = request.getfixturevalue("postgres_url")
-    engine = open_engine(url)
-    metadata.drop_all(engine)
-    metadata.create_all(engine)
-    yield engine
-    metadata.drop_all(engine)
-    engine.dispose()
 
 
 @pytest.fixture
@@ -244,15 +227,15 @@ def test_a_proof_left_out_is_found(engine, store):
 
 
 def test_counts_name_what_became_of_each_notice(store):
-    ends = [State.ACCEPTED, State.FAILED, State.CANCELLED, State.EXPIRED, State.UNKNOWN]
-    store.plan([planned(number) for number in range(6)], AT)
+    ends = [State.ACCEPTED, State.FAILED, State.CANCELLED, State.EXPIRED, State.UNKNOWN, State.OPTED_OUT]
+    store.plan([planned(number) for number in range(7)], AT)
     for end in ends:
         delivery = claimed(store)
         store.settle(delivery, Settlement(end, "so it was"), proof(delivery, end), AT)
     counts = store.counts()
     assert counts.notices_due == 5
     assert counts.notices_sent == counts.notices_failed == counts.notices_expired == counts.notices_unknown == 1
-    assert counts.notices_waiting == counts.notices_cancelled == 1
+    assert counts.notices_waiting == counts.notices_cancelled == counts.notices_opted_out == 1
     assert counts.notices_doubled == 0
 
 

@@ -4,6 +4,7 @@ import contextlib
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,9 +16,10 @@ from notify.channel import UnsayableError
 from notify.delivery import Accepted, ForGood, Later, NoAnswer
 from notify.dispatch import Clocks, Dispatcher
 from notify.main import run_notify
+from notify.preferences import Preferences
 from notify.routing import delivery_id
 from notify.store.deliveries import DeliveryStore
-from tests.notify.world import ADA, AT, Provider, RealTime, TestOutbox, memory_engine, owed, to_nobody
+from tests.notify.world import ADA, AT, XIAOMING, Provider, RealTime, TestOutbox, memory_engine, owed, to_nobody
 from tracker.clock import StoppedClock
 from tracker.domain.notices import NoticeKind
 
@@ -29,7 +31,9 @@ class World:
         self.outbox = TestOutbox(*notices)
         self.email = provider or Provider()
         self.channels = {"email": self.email, **more}
-        self.store = DeliveryStore(memory_engine())
+        engine = memory_engine()
+        self.store = DeliveryStore(engine)
+        self.preferences = Preferences(engine, b"a key")
         self.business = StoppedClock(AT)
         self.real = RealTime()
 
@@ -43,6 +47,7 @@ class World:
             store or self.store,
             channels or self.channels,
             self.clocks,
+            preferences=self.preferences,
             proof_key=b"k",
             chance=random.Random(4711),
         )
@@ -290,7 +295,9 @@ def test_the_notifier_runs_until_it_is_told_to_stop():
 
     outbox = Watched(owed())
     thread = threading.Thread(
-        target=run_notify, args=(outbox, world.store, world.channels, world.clocks, stop), kwargs={"proof_key": b"k"}
+        target=run_notify,
+        args=(outbox, world.store, world.channels, world.clocks, stop),
+        kwargs={"preferences": world.preferences, "proof_key": b"k"},
     )
     thread.start()
     assert done.wait(10)
@@ -298,6 +305,100 @@ def test_the_notifier_runs_until_it_is_told_to_stop():
     thread.join(10)
     assert not thread.is_alive()
     assert outbox.outcomes == {"notice-1": "accepted"}
+
+
+# --- Who has left -------------------------------------------------------------------------------------------
+
+
+def left(world: World, kind: NoticeKind, address: str = "ada@example.org") -> str:
+    token = world.preferences.token_for(address, kind)
+    assert token is not None
+    assert world.preferences.leave(token, AT) is not None
+    return token
+
+
+def test_who_has_left_is_not_written_to_and_everybody_hears_why():
+    world = World(owed(NoticeKind.DELIVERED))
+    left(world, NoticeKind.DELIVERED)
+    world.step()
+    assert world.email.asked == []
+    assert world.outbox.outcomes == {"notice-1": "opted_out"}
+    assert [(link.proof.outcome, link.proof.why) for link in world.store.proofs()] == [
+        ("opted_out", "its reader wants no more of this kind")
+    ]
+    assert world.step() == 0
+    assert world.store.counts().notices_opted_out == 1
+    assert world.store.counts().notices_due == 0
+
+
+def test_others_and_other_kinds_go_on():
+    world = World(
+        owed(NoticeKind.DELIVERED),
+        owed(NoticeKind.DELIVERED, id="to-xiaoming", to=XIAOMING),
+        owed(NoticeKind.OUT_FOR_DELIVERY, id="another-kind"),
+    )
+    left(world, NoticeKind.DELIVERED)
+    world.step()
+    assert world.outbox.outcomes == {"notice-1": "opted_out", "to-xiaoming": "accepted", "another-kind": "accepted"}
+
+
+def test_leaving_holds_for_whatever_is_booked_to_the_address_later():
+    another_booking = replace(ADA, person="person-ada-again", email="Ada@Example.org")
+    world = World(owed(NoticeKind.DELIVERED, to=another_booking))
+    left(world, NoticeKind.DELIVERED)
+    world.step()
+    assert world.outbox.outcomes == {"notice-1": "opted_out"}
+
+
+def test_who_comes_back_hears_what_is_owed_from_then_on_and_nothing_older():
+    world = World(owed(NoticeKind.DELIVERED))
+    token = left(world, NoticeKind.DELIVERED)
+    world.step()
+    world.preferences.come_back(token)
+    world.outbox.owe(owed(NoticeKind.DELIVERED, id="later"))
+    world.step()
+    assert world.outbox.outcomes == {"notice-1": "opted_out", "later": "accepted"}
+
+
+def test_leaving_stops_a_repetition_too():
+    world = World(owed(), provider=Provider(Later("451")))
+    world.step()
+    left(world, NoticeKind.MISSED_CONNECTION)
+    world.real.passes(minutes=1)
+    world.step()
+    assert len(world.email.asked) == 1
+    assert world.outbox.outcomes == {"notice-1": "opted_out"}
+
+
+def test_what_may_have_arrived_before_leaving_is_not_sent_again_and_stays_unknown():
+    world = World(owed(), provider=Provider(NoAnswer("silence")))
+    world.step()
+    left(world, NoticeKind.MISSED_CONNECTION)
+    world.real.passes(minutes=1)
+    world.step()
+    assert len(world.email.asked) == 1
+    assert world.outbox.outcomes == {"notice-1": "unknown"}
+    assert world.store.idle(world.real())
+
+
+def test_who_left_the_misses_is_not_written_to_about_their_withdrawal():
+    miss = owed()
+    world = World(miss)
+    world.step()
+    left(world, NoticeKind.WITHDRAWN)
+    world.outbox.owe(owed(NoticeKind.WITHDRAWN, id="back", withdraws=miss.cause))
+    world.outbox.owe(owed(id="another-miss"))
+    world.step()
+    assert world.outbox.outcomes == {"notice-1": "accepted", "back": "opted_out", "another-miss": "opted_out"}
+
+
+def test_nobody_is_told_by_another_channel_what_they_have_left():
+    sms = Provider()
+    world = World(owed(channels=("email", "sms")), sms=sms)
+    left(world, NoticeKind.MISSED_CONNECTION)
+    world.step()
+    assert sms.asked == []
+    assert world.outbox.outcomes == {"notice-1": "opted_out"}
 
 
 # --- The law ------------------------------------------------------------------------------------------------

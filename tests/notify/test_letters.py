@@ -16,11 +16,13 @@ from notify.owed import OwedNotice
 from tests.notify.world import ADA, AT, XIAOMING, owed
 from tracker.domain.notices import NoticeKind
 
-SETTINGS = MailSettings(sender="notices@example.org", pages="https://lastscan.example")
+LINK = "https://lastscan.example/u/" + "abcdefgh-_" * 7  # as long as real ones
+
+SETTINGS = MailSettings(sender="notices@example.org", pages="https://lastscan.example", unsubscribe=lambda notice: LINK)
 
 HEADERS = [
     "From", "To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted", "List-Unsubscribe",
-    "MIME-Version", "Content-Type", "Content-Language",
+    "List-Unsubscribe-Post", "MIME-Version", "Content-Type", "Content-Language",
 ]  # fmt: skip
 
 POLYGLOTS = [
@@ -145,13 +147,26 @@ def test_a_letter_is_the_same_to_the_byte_in_every_attempt():
     assert letter(owed()).as_bytes() == letter(owed()).as_bytes()
 
 
-def test_unsubscribing_by_one_click_is_offered_only_where_it_works():
-    by_mail = letter(owed())
-    assert str(by_mail["List-Unsubscribe"]).startswith("<mailto:unsubscribe@example.org?subject=")
-    assert by_mail["List-Unsubscribe-Post"] is None
-    by_click = letter(owed(), replace(SETTINGS, unsubscribe=lambda notice: f"https://lastscan.example/u/{notice.id}"))
-    assert by_click["List-Unsubscribe"] == "<https://lastscan.example/u/notice-1>"
-    assert by_click["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+def test_one_click_unsubscribing_stands_in_the_headers_to_the_letter():
+    sent = compose(owed(), SETTINGS, key="key-1", written_at=AT).as_bytes().split(b"\r\n")
+    assert f"List-Unsubscribe: <{LINK}>".encode() in sent  # on one line, not encoded: programs read it as it is
+    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in sent
+
+
+@every_letter
+def test_the_link_to_leave_stands_at_the_foot_in_the_letters_own_language(notice):
+    message, spoken = letter(notice), words(notice.recipient.language)
+    address = f"{LINK}?lang={notice.recipient.language}"
+    assert text(message).splitlines()[-2:] == [spoken.say("To get no more mails of this kind:"), address]
+    assert f'<a href="{address}"' in html(message)
+    assert spoken.say("No more mails of this kind") in Visible(html(message)).texts
+
+
+@pytest.mark.parametrize("unsubscribe", [None, lambda notice: None])
+def test_leaving_is_not_offered_where_nobody_would_act_on_it(unsubscribe):
+    message = letter(owed(), replace(SETTINGS, unsubscribe=unsubscribe))
+    assert message["List-Unsubscribe"] is message["List-Unsubscribe-Post"] is None
+    assert not any("/u/" in seen or "no more mails" in seen.lower() for seen in (text(message), html(message)))
 
 
 def test_an_answer_is_asked_for_only_where_somebody_reads_it():

@@ -21,18 +21,39 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticeRule:
-    """How a kind of notice is told: how soon, for how long it makes sense, and by what."""
+    """How a kind of notice is told: how soon, for how long it makes sense, by what, and who may do without it."""
 
     urgent: bool  # at once, whatever the hour
     expires_after: timedelta
     channels: tuple[str, ...]
+    left_with: NoticeKind | None  # the kind a recipient leaves to hear no more of this one; None: nobody may leave it
 
 
 NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
-    NoticeKind.OUT_FOR_DELIVERY: NoticeRule(urgent=False, expires_after=timedelta(hours=12), channels=("email",)),
-    NoticeKind.DELIVERED: NoticeRule(urgent=False, expires_after=timedelta(hours=24), channels=("email",)),
-    NoticeKind.MISSED_CONNECTION: NoticeRule(urgent=True, expires_after=timedelta(hours=24), channels=("email",)),
-    NoticeKind.WITHDRAWN: NoticeRule(urgent=True, expires_after=timedelta(hours=12), channels=("email",)),
+    NoticeKind.OUT_FOR_DELIVERY: NoticeRule(
+        urgent=False,
+        expires_after=timedelta(hours=12),
+        channels=("email",),
+        left_with=NoticeKind.OUT_FOR_DELIVERY,
+    ),
+    NoticeKind.DELIVERED: NoticeRule(
+        urgent=False,
+        expires_after=timedelta(hours=24),
+        channels=("email",),
+        left_with=NoticeKind.DELIVERED,
+    ),
+    NoticeKind.MISSED_CONNECTION: NoticeRule(
+        urgent=True,
+        expires_after=timedelta(hours=24),
+        channels=("email",),
+        left_with=NoticeKind.MISSED_CONNECTION,
+    ),
+    NoticeKind.WITHDRAWN: NoticeRule(
+        urgent=True,
+        expires_after=timedelta(hours=12),
+        channels=("email",),
+        left_with=NoticeKind.MISSED_CONNECTION,  # it only ever answers one of those
+    ),
 }
 
 TOLD_OF: dict[IrregularityKind, NoticeKind | None] = {

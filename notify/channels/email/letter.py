@@ -1,13 +1,12 @@
 """A notice as a letter: the words of its kind, laid out as text and as HTML, in a MIME message with our headers."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from email.errors import HeaderParseError
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from functools import cache
 from urllib.parse import quote
 
@@ -23,6 +22,18 @@ from tracker.domain.shipment import PieceKind
 _S10 = re.compile(r"([A-Z]{2})(\d{4})(\d{4})(\d)([A-Z]{2})")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _LONGEST_NAME = 200
+
+
+class _AsItStands(UnstructuredHeader, BaseHeader):
+    """An address no program can follow once it is folded or encoded, which is what becomes of long words."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _AsItStands)
+_POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +54,9 @@ def compose(notice: OwedNotice, settings: MailSettings, *, key: str, written_at:
     header raises UnsayableError."""
     spoken = words(choose([notice.recipient.language]))
     letter = write(notice, spoken, settings)
-    facts = _layout_facts(notice, spoken, settings, letter)
-    message = EmailMessage(policy=SMTP)
+    leave = settings.unsubscribe(notice) if settings.unsubscribe is not None else None
+    facts = _layout_facts(notice, spoken, settings, letter, leave)
+    message = EmailMessage(policy=_POLICY)
     try:
         message["From"] = Address(settings.sender_name, addr_spec=settings.sender)
         message["To"] = recipient(notice)
@@ -55,8 +67,9 @@ def compose(notice: OwedNotice, settings: MailSettings, *, key: str, written_at:
         if settings.reply_to:
             message["Reply-To"] = settings.reply_to
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: out-of-office replies stay at home
-        for name, value in _unsubscribe(notice, settings):
-            message[name] = value
+        if leave is not None:
+            message["List-Unsubscribe"] = f"<{leave}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
         message.set_content(_environment().get_template("letter.txt").render(facts))
         message.add_alternative(_environment().get_template("letter.html").render(facts), subtype="html")
         message["Content-Language"] = spoken.tag  # after the contents, which bring their own Content- headers
@@ -141,16 +154,9 @@ def _departure(departure: str, spoken: Words) -> str:
         return departure
 
 
-def _unsubscribe(notice: OwedNotice, settings: MailSettings) -> Iterable[tuple[str, str]]:
-    if settings.unsubscribe is not None:
-        yield "List-Unsubscribe", f"<{settings.unsubscribe(notice)}>"
-        yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
-    else:
-        subject = quote(f"unsubscribe {notice.kind} {notice.recipient.person}")
-        yield "List-Unsubscribe", f"<mailto:unsubscribe@{settings.domain}?subject={subject}>"
-
-
-def _layout_facts(notice: OwedNotice, spoken: Words, settings: MailSettings, letter: Letter) -> dict[str, object]:
+def _layout_facts(
+    notice: OwedNotice, spoken: Words, settings: MailSettings, letter: Letter, leave: str | None
+) -> dict[str, object]:
     page = f"{settings.pages}/t/{quote(notice.number, safe='')}"
     zones = {notice.destination.zone, *(place.zone for place in notice.places.values())}
     return {
@@ -164,6 +170,7 @@ def _layout_facts(notice: OwedNotice, spoken: Words, settings: MailSettings, let
         "destination": spoken.place(notice.destination),
         "page": f"{page}?lang={spoken.tag}",
         "other_pages": [(_own_name(tag), tag, f"{page}?lang={tag}") for tag in languages() if tag != spoken.tag],
+        "leave": f"{leave}?lang={spoken.tag}" if leave is not None else "",
         "other_hours": zones != {notice.recipient.zone},
         "house": settings.sender_name,
     }

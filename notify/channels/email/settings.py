@@ -60,7 +60,8 @@ class MailSettings:
     sender_name: str = "Lastscan"
     pages: str = "http://localhost:8080"
     reply_to: str | None = None  # read by somebody; without it no mail invites an answer
-    unsubscribe: Callable[[OwedNotice], str] | None = None  # a one-click address of RFC 8058
+    unsubscribe: Callable[[OwedNotice], str | None] | None = None
+    """Makes the one-click address of RFC 8058; None for a notice nobody may leave."""
 
     @property
     def domain(self) -> str:

@@ -85,6 +85,12 @@ def upgrade() -> None:
     sa.Column('value', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('name')
     )
+    op.create_table('opt_outs',
+    sa.Column('address', sa.Text(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('since', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('address', 'kind')
+    )
     op.create_table('people',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('pseudonym', sa.Text(), nullable=False),
@@ -357,6 +363,7 @@ def downgrade() -> None:
     op.drop_table('quarantine')
     op.drop_table('proofs')
     op.drop_table('people')
+    op.drop_table('opt_outs')
     op.drop_table('meta')
     op.drop_table('facilities')
     op.drop_table('devices')

@@ -1,0 +1,146 @@
+"""The link at the foot of a mail: one click leaves, a look changes nothing, and the way back is on the same page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from locales import words
+from notify.preferences import Preferences
+from notify.store.schema import metadata
+from tests.web.stand_in import NOON, House
+from tracker.clock import StoppedClock
+from tracker.domain.notices import NOTICE_RULES, NoticeKind
+from tracker.store.engine import open_engine, sqlite_url
+from web.app import create_app, live_of
+from web.leave import AGAIN, KINDS, ONE_CLICK
+
+ADA = "ada@example.org"
+GROUPS = sorted({rule.left_with for rule in NOTICE_RULES.values() if rule.left_with is not None})
+
+
+@pytest.fixture
+def preferences(tmp_path: Path) -> Iterator[Preferences]:
+    engine = open_engine(sqlite_url(tmp_path / "lastscan.sqlite"))
+    metadata.create_all(engine)
+    yield Preferences(engine, b"a key")
+    engine.dispose()
+
+
+@pytest.fixture
+def client(house: House, preferences: Preferences) -> Iterator[FlaskClient]:
+    app = create_app(house, house, clock=StoppedClock(NOON), preferences=preferences)
+    yield app.test_client(use_cookies=False)
+    live_of(app).stop()
+
+
+def link(preferences: Preferences, kind: NoticeKind = NoticeKind.DELIVERED) -> str:
+    return f"/u/{preferences.token_for(ADA, kind)}"
+
+
+def test_one_click_leaves_at_once_without_cookie_login_or_redirect(
+    client: FlaskClient, preferences: Preferences
+) -> None:
+    answer = client.post(link(preferences), data=ONE_CLICK)
+    assert answer.status_code == 200
+    assert preferences.has_left(ADA, NoticeKind.DELIVERED)
+    assert not preferences.has_left(ADA, NoticeKind.MISSED_CONNECTION)
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_one_click_may_come_as_multipart_and_from_anywhere(client: FlaskClient, preferences: Preferences) -> None:
+    foreign = {"Origin": "https://mail.example", "Referer": "https://mail.example/", "Sec-Fetch-Site": "cross-site"}
+    answer = client.post(link(preferences), data=ONE_CLICK, content_type="multipart/form-data", headers=foreign)
+    assert answer.status_code == 200
+    assert preferences.has_left(ADA, NoticeKind.DELIVERED)
+
+
+def test_one_click_twice_is_one_click(client: FlaskClient, preferences: Preferences) -> None:
+    first, second = (client.post(link(preferences), data=ONE_CLICK) for _ in range(2))
+    assert (first.status_code, first.text) == (second.status_code, second.text)
+
+
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("query", ["", "?List-Unsubscribe=One-Click", "?again=yes"])
+def test_only_a_post_changes_anything(
+    client: FlaskClient, preferences: Preferences, method: str, query: str, left: bool
+) -> None:
+    if left:
+        client.post(link(preferences), data=ONE_CLICK)
+    for data in (ONE_CLICK, AGAIN):
+        client.open(link(preferences) + query, method=method, data=data)
+    assert preferences.has_left(ADA, NoticeKind.DELIVERED) is left
+
+
+@pytest.mark.parametrize("said", [{}, {"List-Unsubscribe": "Two-Clicks"}, {"again": "no"}])
+def test_a_post_that_says_neither_changes_nothing(
+    client: FlaskClient, preferences: Preferences, said: dict[str, str]
+) -> None:
+    assert client.post(link(preferences), data=said).status_code == 400
+    assert client.post(link(preferences) + "?List-Unsubscribe=One-Click").status_code == 400
+    assert not preferences.has_left(ADA, NoticeKind.DELIVERED)
+
+
+def test_the_button_on_the_page_leaves_and_the_next_one_comes_back(
+    client: FlaskClient, preferences: Preferences
+) -> None:
+    page = client.get(link(preferences))
+    assert page.status_code == 200
+    assert '<form method="post">' in page.text
+    assert '<button name="List-Unsubscribe" value="One-Click">Stop these mails</button>' in page.text
+    left = client.post(link(preferences), data=ONE_CLICK).text
+    assert "These mails have stopped" in left
+    assert 'name="again" value="yes">Send them again</button>' in left
+    assert client.get(link(preferences)).text == left
+    back = client.post(link(preferences), data=AGAIN)
+    assert back.text == page.text
+    assert not preferences.has_left(ADA, NoticeKind.DELIVERED)
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_the_page_names_the_kind_in_words_and_nobody(
+    client: FlaskClient, preferences: Preferences, kind: NoticeKind, language: str
+) -> None:
+    for data in (ONE_CLICK, AGAIN):
+        answer = client.post(link(preferences, kind) + f"?lang={language}", data=data)
+        assert words(language).say(KINDS[kind]) in answer.text
+        assert f'<html lang="{language}">' in answer.text
+        assert not [part for part in ("ada", "example.org", ADA) if part in answer.text.lower()]
+
+
+def test_every_kind_that_is_left_by_itself_has_its_words() -> None:
+    assert sorted(KINDS) == GROUPS
+
+
+def test_the_page_speaks_the_readers_language(client: FlaskClient, preferences: Preferences) -> None:
+    page = client.get(link(preferences), headers={"Accept-Language": "zh-CN,zh;q=0.9"})
+    assert "停止发送</button>" in page.text
+    left = client.post(link(preferences), data=ONE_CLICK, headers={"Accept-Language": "zh-CN"})
+    assert "已停止发送此类邮件" in left.text
+    assert "恢复发送</button>" in left.text
+
+
+@pytest.mark.parametrize("token", ["x", "A" * 60, "A" * 5000, "%00", "%D9%A1", "..%2F", "<script>", "=", "a.b.c"])
+def test_a_link_that_is_none_of_ours_gets_the_page_that_says_so(client: FlaskClient, token: str) -> None:
+    asked = [client.get(f"/u/{token}"), *(client.post(f"/u/{token}", data=data) for data in (ONE_CLICK, AGAIN))]
+    for answer in asked:
+        assert answer.status_code == 404
+        assert "<script>" not in answer.text
+    if "%2F" not in token:
+        assert all("This link is incomplete" in answer.text and "<form method" not in answer.text for answer in asked)
+
+
+def test_it_cannot_be_framed_kept_or_told_onwards(client: FlaskClient, preferences: Preferences) -> None:
+    headers = client.get(link(preferences)).headers
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_without_preferences_there_is_no_such_page(house: House) -> None:
+    app = create_app(house, house, clock=StoppedClock(NOON))
+    assert app.test_client().post("/u/x", data=ONE_CLICK).status_code == 404
+    live_of(app).stop()
