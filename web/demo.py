@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import hypot
 from time import monotonic
 from typing import Any
 
@@ -12,6 +13,7 @@ from flask import Blueprint, Response, abort, render_template
 
 from locales import Words, sentence
 from tracker.clock import Clock
+from tracker.domain.ids import is_departure
 from tracker.domain.network import Departure, Facility
 from tracker.domain.shipment import PieceKind
 from web import places, wording
@@ -26,6 +28,7 @@ from web.track import crowded
 WIDTH, HEIGHT = 760, 400
 REDRAWN_EVERY = 1.0  # seconds; each drawing is shared by all who watch
 DEPARTURES_SHOWN = 8
+SHORTEST_DRAWN = 16  # units of the map: a shuttle between two houses of one city is no line on it
 SCANS_SHOWN = 9
 
 COUNTS: tuple[tuple[str, str, str], ...] = (
@@ -88,10 +91,12 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class ScanLine:
+    """One of the latest scans, its time in UTC; `number` only where there is a page to go to."""
+
     time: str
     text: str
     place: str
-    number: str
+    number: str | None
     spaced: str
     dev: str
 
@@ -218,11 +223,11 @@ def facts(seen: Overview, words: Words, clock: Clock) -> dict[str, Any]:
         "board": [_board(d, where, words) for d in shown],
         "scans": [
             ScanLine(
-                time=words.time(scan.happened_at, where[scan.facility].zone if scan.facility in where else "UTC"),
+                time=words.time(scan.happened_at, "UTC"),
                 text=words.say(wording.entry(_kind(scan.number), scan.kind)),
                 place=where[scan.facility].city(words.tag) if scan.facility in where else scan.facility,
-                number=scan.number,
-                spaced=places.spaced(scan.number),
+                number=None if is_departure(scan.number) else scan.number,
+                spaced=places.spaced(places.run(scan.number)),
                 dev=scan.dev,
             )
             for scan in seen.recent[:SCANS_SHOWN]
@@ -276,6 +281,9 @@ def _flight(
     if chart is None or start is None or end is None or run.left_at is None:
         return None
     if start.lat is None or start.lon is None or end.lat is None or end.lon is None:
+        return None
+    (x0, y0), (x1, y1) = chart.point((start.lat, start.lon)), chart.point((end.lat, end.lon))
+    if hypot(x1 - x0, y1 - y0) < SHORTEST_DRAWN:
         return None
     takes = max(run.expected_arrival - run.left_at, timedelta(minutes=1))
     done = min(max((now - run.left_at) / takes, 0.0), 1.0)
