@@ -8,6 +8,7 @@ from tracker.domain.network import Facility
 
 LAST_STATION = sentence("the local delivery station")
 WITH_COUNTRY = sentence("{city}, {country}")
+WITHIN = sentence("Within {place}")
 LAST_HOP = sentence("local delivery")
 LAST_HOP_IN = sentence("Local delivery, {country}")
 
@@ -21,7 +22,7 @@ def named(card: PieceCard, words: Words) -> dict[str, Facility]:
     """The places of a card for sentences: the last one as *the local delivery station*, never by its code."""
     station = words.say(LAST_STATION)
     return {
-        code: replace(place, code=code, names={words.tag: station}, cities={}) if is_last(place) else place
+        code: replace(place, code="LAST", names={words.tag: station}, cities={}) if is_last(place) else place
         for code, place in card.facilities.items()
     }
 
@@ -43,6 +44,12 @@ def full(place: Facility, words: Words) -> str:
     if is_last(place):
         return words.say(LAST_HOP_IN, country=words.country(place.country))
     return words.say(WITH_COUNTRY, city=short(place, words), country=words.country(place.country))
+
+
+def route(origin: Facility, destination: Facility, words: Words) -> str:
+    """From city to city, or *within* one, as a shuttle between two houses goes."""
+    start, end = short(origin, words), short(destination, words)
+    return words.say(WITHIN, place=start) if start == end else f"{start} → {end}"
 
 
 def last_known(card: PieceCard) -> Facility:

@@ -60,8 +60,7 @@ class Ride:
     """One leg of the way, in words."""
 
     run: str
-    origin: str
-    destination: str
+    route: str
     hours: str  # each end in its own time
     state: str
     tone: str  # `done`, `now`, `ahead` or `missed`
@@ -380,8 +379,7 @@ def _ride(card: PieceCard, leg: CardLeg, words: Words) -> Ride:
         state, tone = say("planned"), "ahead"
     return Ride(
         run=places.run(run.name),
-        origin=places.short(leg.origin, words),
-        destination=places.short(leg.destination, words),
+        route=places.route(leg.origin, leg.destination, words),
         hours=_hours(leg, words),
         state=state,
         tone=tone,
