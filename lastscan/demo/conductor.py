@@ -64,13 +64,16 @@ def prepare(home: Path, engine: sa.Engine, *, seed: int, now: datetime, speed: f
         first_day = now.astimezone(UTC).date()
         state = State(seed=seed, first_day=first_day, business=day_begins(first_day))
         state.keep(home)
-    clock = SharedClock(home / "run" / "clock")
-    clock.set(state.business, speed=speed)
     store = Store(engine)
+    with store.reading() as tx:
+        heard = [kept.event.recorded_at + timedelta(seconds=1) for kept in tx.log.latest_scans(1)]
+    begins_at = max([state.business, *heard])  # the tracker may have outlived the fleet
+    clock = SharedClock(home / "run" / "clock")
+    clock.set(begins_at, speed=speed)
     with store.writing() as tx:
         for place in facilities().values():
             tx.network.describe(place)
-    _add_timetable(store, state.business.date())
+    _add_timetable(store, begins_at.date())
     _register(home, Devices(store, clock))
 
 
@@ -211,7 +214,7 @@ class _Conductor:
             self._turn(now)
             if time.monotonic() - kept_at >= 1:
                 kept_at = time.monotonic()
-                state.business = now
+                state.business = now + timedelta(seconds=2 * speed)  # if we are killed before the next time
                 state.keep(self._home)
         # Nothing that was heard up to here may be heard again at an earlier business time.
         state.business = self.clock.now() + timedelta(seconds=1)
