@@ -1,17 +1,17 @@
 """When a scan happened, from the device's running time instead of its wall clock.
 
 The difference between the moment we hear a message and its `mono` at sending is the offset of that start of the device
-plus however long the message queued; queueing only makes it larger, so the least one is the offset. Two leasts half an
-hour or more apart give the drift of the device's oscillator.
+plus however long the message queued; queueing only makes it larger, so the least one is the offset. Two leasts an hour
+or more apart give the drift of the device's oscillator, once the later window was listened to for a while: its first
+message alone may have queued, and would pass for drift.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 WINDOW = timedelta(hours=1)
-_DRIFT_NEEDS = timedelta(minutes=30)
-_MOST_DRIFT = 500e-6
-_UNKNOWN_DRIFT = 200e-6
+_SETTLED = timedelta(minutes=30)
+_MOST_DRIFT = 200e-6
 _STEPPED = timedelta(seconds=2)
 
 
@@ -52,7 +52,7 @@ class BootClock:
     @property
     def drift(self) -> float | None:
         """Seconds of real time gained on each second of the device's, minus one; None while too little is known."""
-        if self.before is None or self.now.heard_at - self.before.heard_at < _DRIFT_NEEDS:
+        if self.before is None or self.now.heard_at - self.before.heard_at < WINDOW or self._listened < _SETTLED:
             return None
         ran = (self.now.mono - self.before.mono) / 1000
         if ran <= 0:
@@ -61,14 +61,25 @@ class BootClock:
         return rate if abs(rate) <= _MOST_DRIFT else None
 
     def at(self, mono: int) -> tuple[datetime, int]:
-        """The instant of a scan with this `mono`, and how many milliseconds it may be off."""
-        base = self.now
-        if self.drift is None and self.before is not None and self.before.starts_at < base.starts_at:
+        """The instant of a scan with this `mono`, and how many milliseconds it may be off.
+
+        That bound holds for a drift up to 200 ppm once any message of these windows came without queueing: then no
+        least is further off than the oscillator strays between it and that message.
+        """
+        base, drift = self.now, self.drift
+        if drift is None and self.before is not None and self.before.starts_at < base.starts_at:
             base = self.before
+        known = [self.now] if self.before is None else [self.now, self.before]
+        furthest = max(abs(mono - least.mono) for least in known)
+        window = self._listened if self.before is None else WINDOW
+        doubt = (furthest + window / timedelta(milliseconds=1)) * _MOST_DRIFT
         apart = (mono - base.mono) / 1000
-        drift = self.drift or 0.0
-        doubt = abs(apart) * (_UNKNOWN_DRIFT if self.drift is None else _UNKNOWN_DRIFT / 10)
-        return base.heard_at + timedelta(seconds=apart * (1 + drift)), int(doubt * 1000) + 20
+        return base.heard_at + timedelta(seconds=apart * (1 + (drift or 0.0))), int(doubt) + 20
+
+    @property
+    def _listened(self) -> timedelta:
+        """For how long messages of the present window came in."""
+        return (self.heard_last or self.now.heard_at) - self.now.since
 
 
 def first_heard(*, mono: int, heard_at: datetime) -> BootClock:

@@ -9,7 +9,7 @@ from tracker.domain.errors import BadNameError
 _WIRE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _FACILITY = re.compile(r"[A-Z0-9-]{2,12}")
 _EPOCH = re.compile(r"[0-9a-f]{32}")
-_DEPARTURE = re.compile(r"([A-Z0-9]{2,3}\d{1,5})/(\d{4}-\d{2}-\d{2})")
+_DEPARTURE = re.compile(r"([A-Z0-9]{2,3}[0-9]{1,5})/([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
 
 def wire_name(raw: str) -> str:
@@ -31,7 +31,7 @@ def is_epoch(raw: str) -> bool:
 def facility_code(raw: str) -> str:
     """A facility's code, in capitals: `FRA`, `SEA-ST`."""
     code = raw.strip().upper()
-    if not _FACILITY.fullmatch(code):
+    if not (raw.isascii() and _FACILITY.fullmatch(code)):
         raise BadNameError(f"{raw[:40]!r}: a facility code is 2 to 12 of A-Z, 0-9 and -")
     return code
 
@@ -53,7 +53,7 @@ class DepartureName:
 
     @classmethod
     def parse(cls, raw: str) -> "DepartureName":
-        found = _DEPARTURE.fullmatch(raw.strip().upper())
+        found = _DEPARTURE.fullmatch(raw.strip().upper()) if raw.isascii() else None
         if not found:
             raise BadNameError(f"{raw[:40]!r}: a departure is named like LH716/2026-11-12")
         try:

@@ -9,7 +9,7 @@ from tracker.domain.ids.names import DepartureName
 from tracker.domain.ids.plate import LicencePlate
 from tracker.domain.ids.s10 import S10Number
 
-_AIM_PREFIX = re.compile(r"\][A-Za-z]\d")
+_AIM_PREFIX = re.compile(r"\][A-Za-z][0-9]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ class S10Number:
 
     @classmethod
     def parse(cls, raw: str) -> "S10Number":
-        text = re.sub(r"[\s-]", "", raw).upper()
-        found = _SHAPE.fullmatch(text) if text.isascii() else None
+        text = re.sub(r"[\s-]", "", raw)
+        found = _SHAPE.fullmatch(text.upper()) if text.isascii() else None  # first: a long s is an S in capitals
         if not found:
             raise UnreadableLabelError(f"{raw[:40]!r}: expected two letters, nine digits, two letters")
         service, serial, digit, country = found.groups()
