@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,13 @@ class Home:
     def secret(self, name: str) -> str:
         """A secret of 256 bits in a file of its own that only its owner can read; drawn once."""
         path = self.keys / name
-        try:
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        if not path.exists():
+            drawn = self.keys / f".{name}.{os.getpid()}"
+            with open(os.open(drawn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(32))
-        except FileExistsError:
-            pass
+            with suppress(FileExistsError):
+                os.link(drawn, path)  # whole or not at all, and the first of several processes wins
+            drawn.unlink()
         return path.read_text()
 
     def has_secret(self, name: str) -> bool:

@@ -24,4 +24,5 @@ def configure_logs(role: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(role=role)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that finds the last one at work says so each time
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")

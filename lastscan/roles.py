@@ -1,6 +1,5 @@
 """The roles of a process group, each of which can run alone: broker, tracker, notify, web."""
 
-import fcntl
 import os
 import random
 import signal
@@ -137,10 +136,7 @@ def _preferences(home: Home, engine: "Engine") -> "Preferences":
     """What recipients have left, under the key that notify and web share."""
     from notify.preferences import Preferences
 
-    with (home.run / "preferences.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # both start at once, and neither may read a key the other has half drawn
-        key = home.secret("preferences")
-    return Preferences(engine, key.encode())
+    return Preferences(engine, home.secret("preferences").encode())
 
 
 def seeded(seed: int | None) -> int:

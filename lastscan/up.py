@@ -57,6 +57,7 @@ class Role:
 
     name: str
     command: list[str]
+    aloud: bool = False
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restarts: int = 0
@@ -72,11 +73,11 @@ class Supervisor:
     stop: threading.Event = field(default_factory=threading.Event)
     _announced: dict[str, Any] = field(default_factory=dict)
 
-    def start(self, name: str, *arguments: str) -> None:
-        """Starts a role; `wait_for` says when it is ready."""
+    def start(self, name: str, *arguments: str, aloud: bool = False) -> None:
+        """Starts a role; `wait_for` says when it is ready. One that speaks `aloud` does so here, not in its log."""
         announcer(self.home, name).unlink(missing_ok=True)
         command = [sys.executable, "-m", "lastscan", name, "--home", str(self.home.path), *arguments]
-        role = self.roles[name] = Role(name, command)
+        role = self.roles[name] = Role(name, command, aloud)
         self._spawn(role)
 
     def wait_for(self, *names: str) -> None:
@@ -108,10 +109,13 @@ class Supervisor:
             (self.home.path / "run.json").unlink()
 
     def _spawn(self, role: Role) -> None:
-        log = (self.home.logs / f"{role.name}.log").open("ab")
-        with log:
+        with (self.home.logs / f"{role.name}.log").open("ab") as log:
             role.process = subprocess.Popen(
-                role.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+                role.command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=None if role.aloud else log,
+                start_new_session=True,
             )
         role.started_at = time.monotonic()
 

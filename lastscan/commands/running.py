@@ -182,7 +182,7 @@ def _play_once(home: Home, as_json: bool, seed: int, shipments: int) -> int:
     with ExitStack() as afterwards:
         free = [port_or_free(0, "127.0.0.1", insist=True) for _ in range(2)]
         _start_all(supervisor, afterwards, True, "127.0.0.1", free[0], free[1], None, 0.0, seed)
-        supervisor.start("fleet", "--once", "--seed", str(seed), "--shipments", str(shipments))
+        supervisor.start("fleet", "--once", "--seed", str(seed), "--shipments", str(shipments), aloud=True)
         ended = supervisor.keep_running(until=supervisor.roles["fleet"])
     if ended is None:
         return INTERRUPTED
@@ -195,7 +195,6 @@ def _play_once(home: Home, as_json: bool, seed: int, shipments: int) -> int:
             click.echo(f"{name:30} {value}")
     if ended != 0:
         broken.append(f"the demo did not come to its end (exit code {ended})")
-        click.echo(supervisor.last_words("fleet"), err=True)
     for promise in broken:
         click.echo(f"broken: {promise}", err=True)
     return 1 if broken else 0

@@ -17,7 +17,7 @@ import structlog
 
 from firmware_sim.device import Registration
 from firmware_sim.fleet import Fleet
-from firmware_sim.journey import Freight, Handling, Whereabouts, World
+from firmware_sim.journey import Freight, Whereabouts, World
 from firmware_sim.sight import Sight
 from lastscan.demo.bookings import Intent, day_begins, intents
 from lastscan.demo.network import HUBS, departure, facilities, runs_of
@@ -161,6 +161,7 @@ class _Conductor:
             self._catch_up(stop)
             if (until.date(), until.hour) != told_hour:
                 told_hour = (until.date(), until.hour)
+                self._fleet.change_battery(until.hour)
                 self._tell(until)
         self._fleet.come_back()
         self._notices_idle_at = begins_at  # the last ones are waited for
@@ -256,12 +257,9 @@ class _Conductor:
         """All that is booked and handled by `until`."""
         while self._intents and self._intents[0][1].at <= until:
             self._book(*self._intents.popleft())
-        for handling in self._world.play(until, self._plan_of):
-            self._scan(handling)
-
-    def _scan(self, handling: Handling) -> None:
-        self._fleet.scan(handling)
-        self._scans += 1
+        handlings = self._world.play(until, self._plan_of)
+        self._fleet.scan(handlings)
+        self._scans += len(handlings)
 
     def _book(self, shipment: str, intent: Intent) -> None:
         try:
