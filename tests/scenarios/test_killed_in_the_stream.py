@@ -27,7 +27,7 @@ from tracker.store import Store
 from tracker.wire import Address
 
 BROKERS = [pytest.param("mosquitto", marks=pytest.mark.needs_mosquitto), pytest.param("amqtt")]
-SCANS = 150  # of each of two handhelds
+FEW = 40  # scans between one thing and the next
 SOON = 30.0
 
 TRACKER = """
@@ -128,14 +128,13 @@ def test_a_tracker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing(ki
         tracker = Tracker(home, url)
         ends.callback(tracker.end)
         beeped: list[list[tuple[str, str, int, str]]] = [[], []]
-        stop = threading.Event()
+        evening = threading.Event()
 
         def scan(n: int) -> None:
-            for made in range(SCANS):
-                code = f"parcel {n}-{made}"
+            while not evening.wait(0.02):
+                code = f"parcel {n}-{len(beeped[n])}"
                 recorded = links[n].record(code, "code128", "sort")
                 beeped[n].append((f"h-{n}", recorded.ep, recorded.q, code))
-                stop.wait(0.015)
 
         people = [threading.Thread(target=scan, args=(n,), daemon=True) for n in range(2)]
         for link in links:
@@ -143,10 +142,12 @@ def test_a_tracker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing(ki
             link.start()
         for person in people:
             person.start()
-        assert eventually(lambda: len(committed()) >= SCANS // 3)
+        assert eventually(lambda: len(committed()) >= FEW)
         tracker.kill()
-        assert not all(len(scans) == SCANS for scans in beeped)  # still in the middle
+        before = len(committed())
         tracker.start()
+        assert eventually(lambda: len(committed()) >= before + FEW)
+        evening.set()
         for person in people:
             person.join(SOON)
         assert all(link.wait_until_empty(SOON) for link in links)
@@ -155,6 +156,8 @@ def test_a_tracker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing(ki
         assert kept == sorted(beeped[0] + beeped[1])
         assert queries.quarantine() == []
         with store.reading() as tx:
-            assert [stream.upto for n in range(2) for stream in tx.log.streams_of(f"dev:h-{n}")] == [SCANS, SCANS]
+            assert [stream.upto for n in range(2) for stream in tx.log.streams_of(f"dev:h-{n}")] == [
+                len(scans) for scans in beeped
+            ]
         assert eventually(lambda: Queries(Store(store.engine), home.clock).backlog().facts == 0)
-        assert len(queries.unmatched(1000)) == 2 * SCANS  # nobody booked them: shown to staff, every one
+        assert len(queries.unmatched(10_000)) == len(kept)  # nobody booked them: shown to staff, every one
