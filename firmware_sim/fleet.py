@@ -1,8 +1,10 @@
 """All virtual handhelds of one process: who scans what, and who is off line."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from firmware_sim.sight import Eyes, Sight
 
 SEVERITY = 0.4  # of a belt where somebody sees to the lamps: nineteen frames in twenty read
 FLICKERS = 0.01
+LOOKERS = 2  # labels read at once; the readers leave the interpreter alone while they work
 STATION = "-st"  # how the site of a station ends: only trucks call there
 
 OnSight = Callable[[Sight], None]
@@ -47,7 +50,8 @@ class Fleet:
     ) -> None:
         self._seed = seed
         self._on_sight = on_sight
-        self._eyes = Eyes(SEVERITY)
+        self._eyes = threading.local()
+        self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix="eyes")
         self._scans = 0
         self._at_site: dict[str, list[VirtualDevice]] = {}
         given = sorted(registrations, key=lambda each: each.dev)
@@ -77,25 +81,34 @@ class Fleet:
             device.start()
 
     def stop(self) -> None:
+        self._lookers.shutdown()
         for device in self.devices:
             device.stop()
 
-    def scan(self, handling: Handling) -> Sight:
-        """The right person at this place reads the label and scans it: cards the ramp agent, pieces whoever sorts."""
-        self._scans += 1
-        sight = self._eyes.look(handling.code, handling.sym, f"{self._seed}/{self._scans}")
-        self._on_sight(sight)
-        here = self._at_site[handling.facility.lower()]
-        (here[-1] if handling.is_card else here[0]).scan(handling, sight)
-        return sight
+    def scan(self, handlings: Sequence[Handling]) -> None:
+        """Labels are read side by side, then scanned in the order given, each by the right person at its place:
+        cards by the ramp agent, pieces by whoever sorts."""
+        numbered = [(handling, self._scans + n) for n, handling in enumerate(handlings, 1)]
+        self._scans += len(numbered)
+        for (handling, _), sight in zip(numbered, self._lookers.map(self._look, numbered), strict=True):
+            self._on_sight(sight)
+            here = self._at_site[handling.facility.lower()]
+            (here[-1] if handling.is_card else here[0]).scan(handling, sight)
+
+    def _look(self, numbered: tuple[Handling, int]) -> Sight:
+        handling, number = numbered
+        if not hasattr(self._eyes, "mine"):
+            self._eyes.mine = Eyes(SEVERITY)
+        eyes: Eyes = self._eyes.mine
+        return eyes.look(handling.code, handling.sym, f"{self._seed}/{number}")
 
     def heed_radio(self, now: datetime) -> None:
         for device in self.devices:
             device.heed_radio(now)
 
-    def restart_one(self) -> None:
-        """Somebody changes a battery: a device goes off and comes back with a new start of its clock."""
-        device = self.devices[self._scans % len(self.devices)]
+    def change_battery(self, nth: int) -> None:
+        """A device goes off and comes back, with a new start of its clock and whatever its journal holds."""
+        device = self.devices[nth % len(self.devices)]
         device.stop()
         device.start()
 
