@@ -1,17 +1,21 @@
 """A piece as somebody may see it: everything for staff, and the part a tracking number alone shows."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from tracker.domain.eta import Eta
 from tracker.domain.expectation import Expectation
 from tracker.domain.handling import EventKey, Kind
+from tracker.domain.ids import is_departure
 from tracker.domain.network import Departure, Facility, FacilityKind
 from tracker.domain.rules import Irregularity
 from tracker.domain.shipment import PieceKind
 from tracker.domain.timeline import State
+from tracker.domain.why import Why
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LOCAL_DELIVERY = "LOCAL"
 """What a number alone shows instead of the delivery station: narrower would say where somebody lives."""
@@ -118,43 +122,42 @@ class PieceCard:
 
 
 LAST_PLACES = frozenset({FacilityKind.STATION, FacilityKind.DEPOT, FacilityKind.PICKUP_POINT})
+THROUGH_PLACES = frozenset({FacilityKind.HUB, FacilityKind.GATEWAY, FacilityKind.CUSTOMS})
+LAST_MILE = frozenset({Kind.OUT_FOR_DELIVERY, Kind.ATTEMPT, Kind.READY_FOR_PICKUP, Kind.DELIVER})
+_OF_THE_TIMETABLE = frozenset({"left_at", "round_at"})
 
 
 def public(card: PieceCard) -> PieceCard:
     """What a number alone shows: state, milestones, places no finer than a city, and the last ones only as
-    "local delivery" in a country; the delivery as a day. No device, sort point, reason, nor what others were told."""
-    shown = {code: _coarse(card, place) for code, place in card.facilities.items()}
-    entries = tuple(
-        replace(
-            entry,
-            facility=_coarse(card, entry.facility),
-            event_key=None,
-            sort_point=None,
-            reason=None,
-            happened_at=_part_of_day(entry) if _last_mile(card, entry) else entry.happened_at,
-            day_only=_last_mile(card, entry),
-        )
-        for entry in card.entries
-    )
-    legs = tuple(
-        replace(leg, origin=_coarse(card, leg.origin), destination=_coarse(card, leg.destination)) for leg in card.legs
-    )
+    "local delivery" in a country; the delivery as a part of a day. No device, sort point, container, reason, nor what
+    others were told. What is public already stays as it is."""
+    shown = [_coarse(card, place) for place in card.facilities.values()]
     return replace(
         card,
         origin=_coarse(card, card.origin),
         destination=_coarse(card, card.destination),
         facility=_coarse(card, card.facility) if card.facility else None,
-        entries=entries,
-        legs=legs,
+        aboard=_departure_only(card.aboard),
+        entries=tuple(_coarse_entry(card, entry) for entry in card.entries),
+        irregularities=tuple(_coarse_irregularity(card, found) for found in card.irregularities),
+        eta=_coarse_eta(card, card.eta) if card.eta else None,
+        next_expected=_coarse_expectation(card, card.next_expected) if card.next_expected else None,
+        legs=tuple(_coarse_leg(card, leg) for leg in card.legs),
         notices=(),
-        facilities=shown,
+        facilities={place.code: place for place in shown},
         held="held" if card.held else None,
         milestones=tuple(_coarse_step(card, step) for step in card.milestones),
     )
 
 
 def _is_last_place(card: PieceCard, place: Facility) -> bool:
-    return card.kind is PieceKind.PARCEL and place.code == card.destination.code and place.kind in LAST_PLACES
+    """Where the round begins that ends at somebody's door: its destination, or another such place off its way."""
+    if card.kind is not PieceKind.PARCEL:
+        return False
+    if place.code in (card.destination.code, LOCAL_DELIVERY):
+        return place.kind not in THROUGH_PLACES
+    on_its_way = {card.origin.code, *(leg.departure.origin for leg in card.legs)}
+    return place.kind in LAST_PLACES and place.code not in on_its_way
 
 
 def _coarse(card: PieceCard, place: Facility) -> Facility:
@@ -164,24 +167,96 @@ def _coarse(card: PieceCard, place: Facility) -> Facility:
     return replace(place, names=names, lat=_rounded(place.lat), lon=_rounded(place.lon))
 
 
+def _coarse_code(card: PieceCard, code: str) -> str:
+    place = card.facilities.get(code) or (card.destination if code == card.destination.code else None)
+    return LOCAL_DELIVERY if place is not None and _is_last_place(card, place) else code
+
+
 def _rounded(degrees: float | None) -> float | None:
     return None if degrees is None else round(degrees, 1)
 
 
-def _last_mile(card: PieceCard, entry: CardEntry) -> bool:
-    return card.kind is PieceKind.PARCEL and (entry.kind == Kind.DELIVER or _is_last_place(card, entry.facility))
+def _departure_only(into: str | None) -> str | None:
+    """A container or van says more about our house than about the piece."""
+    return into if into is not None and is_departure(into) else None
 
 
-def _part_of_day(entry: CardEntry) -> datetime:
-    """The start of the six hours it happened in, at its place."""
-    local = entry.happened_at.astimezone(ZoneInfo(entry.facility.zone))
-    return (local - timedelta(hours=local.hour % 6, minutes=local.minute, seconds=local.second)).replace(microsecond=0)
+def _coarse_entry(card: PieceCard, entry: CardEntry) -> CardEntry:
+    last_mile = entry.day_only or (
+        card.kind is PieceKind.PARCEL and (entry.kind in LAST_MILE or _is_last_place(card, entry.facility))
+    )
+    zone = entry.facility.zone
+    return replace(
+        entry,
+        facility=_coarse(card, entry.facility),
+        event_key=None,
+        sort_point=None,
+        into=_departure_only(entry.into),
+        reason=None,
+        happened_at=_part_of_day(entry.happened_at, zone) if last_mile else entry.happened_at,
+        recorded_at=_part_of_day(entry.recorded_at, zone) if last_mile else entry.recorded_at,
+        day_only=last_mile,
+    )
+
+
+def _coarse_leg(card: PieceCard, leg: CardLeg) -> CardLeg:
+    ends = replace(leg.departure, destination=_coarse_code(card, leg.departure.destination))
+    return replace(leg, departure=ends, origin=_coarse(card, leg.origin), destination=_coarse(card, leg.destination))
+
+
+def _coarse_irregularity(card: PieceCard, found: Irregularity) -> Irregularity:
+    """When it cleared may be the minute of the hand-over, and since when it is held one of the last mile."""
+    subject = _coarse_code(card, found.subject)
+    at_last_place = subject == LOCAL_DELIVERY
+    cleared_at = found.cleared_at
+    if cleared_at is not None and card.kind is PieceKind.PARCEL:
+        cleared_at = _part_of_day(cleared_at, card.destination.zone)
+    return replace(
+        found,
+        subject=subject,
+        since=_part_of_day(found.since, card.destination.zone) if at_last_place else found.since,
+        why=_coarse_why(card, found.why),
+        evidence=(),
+        cleared_at=cleared_at,
+    )
+
+
+def _coarse_eta(card: PieceCard, eta: Eta) -> Eta:
+    """A parcel's window in whole half hours, so that nobody reads a minute into it."""
+    earliest, latest = eta.earliest, eta.latest
+    if card.kind is PieceKind.PARCEL:
+        half = timedelta(minutes=30)
+        earliest = earliest - (earliest - _EPOCH) % half
+        latest = latest + (_EPOCH - latest) % half
+    return replace(eta, earliest=earliest, latest=latest, why=_coarse_why(card, eta.why))
+
+
+def _coarse_expectation(card: PieceCard, due: Expectation) -> Expectation:
+    return replace(due, facility=_coarse_code(card, due.facility))
+
+
+def _coarse_why(card: PieceCard, why: Why) -> Why:
+    """Its sentence stands; the last place goes by no name in it, and what happened there by the hour."""
+    codes = {name: _coarse_code(card, value) for name, value in why.facts if name.endswith(("facility", "destination"))}
+    last_mile = LOCAL_DELIVERY in codes.values()
+    facts = tuple((name, codes.get(name) or (_hour(name, value) if last_mile else value)) for name, value in why.facts)
+    return replace(why, facts=facts)
+
+
+def _hour(name: str, value: str) -> str:
+    if not name.endswith("_at") or name in _OF_THE_TIMETABLE:
+        return value
+    return datetime.fromisoformat(value).replace(minute=0, second=0, microsecond=0).isoformat()
+
+
+def _part_of_day(moment: datetime, zone: str) -> datetime:
+    """The start of the six hours it happened in, at that place."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return local.replace(hour=local.hour // 6 * 6, minute=0, second=0, microsecond=0)
 
 
 def _coarse_step(card: PieceCard, step: MilestoneStep) -> MilestoneStep:
     last_mile = step.milestone in (Milestone.OUT_FOR_DELIVERY, Milestone.DELIVERED)
     if card.kind is PieceKind.PARCEL and last_mile and step.reached_at is not None:
-        local = step.reached_at.astimezone(ZoneInfo(card.destination.zone))
-        day = local.replace(hour=local.hour // 6 * 6, minute=0, second=0, microsecond=0)
-        return replace(step, reached_at=day)
+        return replace(step, reached_at=_part_of_day(step.reached_at, card.destination.zone))
     return step

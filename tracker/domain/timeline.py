@@ -166,8 +166,9 @@ class Progress:
 
 GRACE = timedelta(minutes=5)
 
-_SHOWS_WHERE = frozenset(Kind) - {Kind.BOOK, Kind.REPLAN, Kind.VOID, Kind.DEPART}
-"""Kinds that show where a piece is. Not `depart`, which says that it goes; nor a word we do not know."""
+_SHOWS_WHERE = frozenset(Kind) - {Kind.BOOK, Kind.REPLAN, Kind.VOID, Kind.DEPART, Kind.ATTEMPT, Kind.DELIVER}
+"""Kinds that show a piece at a place. Not `depart`, which says that it goes; nor what a courier does in the street; nor
+a word we do not know."""
 
 _STATE_AFTER = {
     Kind.ACCEPT: State.ACCEPTED,
