@@ -11,6 +11,9 @@ from tracker.domain.network import Mode
 from tracker.domain.shipment import PieceKind
 from tracker.domain.situation import Situation
 
+TO_BE_SCANNED = timedelta(minutes=30)
+"""How long after an arrival its pieces are scanned at the latest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -46,7 +49,8 @@ def chain(situation: Situation) -> tuple[Expectation, ...]:
     last = _incoming(situation, legs[-1])
     steps.append(last)
     if piece.kind is PieceKind.PARCEL:
-        round_at = next_round(situation.facility(last.facility), arrives_at=last.by)
+        # the van the window was reckoned with: from the arrival, not from the last moment its scan is due
+        round_at = next_round(situation.facility(last.facility), arrives_at=last.by - TO_BE_SCANNED)
         steps.append(Expectation(Kind.OUT_FOR_DELIVERY, piece.destination, round_at))
     steps.append(Expectation(Kind.DELIVER, piece.destination, max(last.by, piece.promise.due_by)))
     return tuple(steps)
@@ -71,4 +75,4 @@ def _incoming(situation: Situation, leg: Leg) -> Expectation:
     known = situation.departure(leg.departure)
     kind = Kind.ARRIVE if known is not None and known.mode is Mode.ROAD else Kind.UNLOAD
     arrives_at = known.expected_arrival if known is not None else leg.arrives_at
-    return Expectation(kind, leg.destination, arrives_at + timedelta(minutes=30))
+    return Expectation(kind, leg.destination, arrives_at + TO_BE_SCANNED)
