@@ -7,9 +7,9 @@ from enum import StrEnum
 from tracker.domain.eta import Eta
 from tracker.domain.handling import EventKey, Kind
 from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
-from tracker.domain.shipment import Piece
+from tracker.domain.shipment import Piece, PieceKind
 from tracker.domain.timeline import Progress, State
-from tracker.domain.why import Why, because
+from tracker.domain.why import Facts, Why, because
 
 
 class NoticeKind(StrEnum):
@@ -66,6 +66,7 @@ TOLD_OF: dict[IrregularityKind, NoticeKind | None] = {
 
 ON_THE_VAN = "It left {facility} on the van at {out_at}."
 HANDED_OVER = "It was handed over at {delivered_at}."
+ON_THE_BELT = "It was put on the belt in {facility} at {delivered_at}."
 NOT_MISSED = "What showed that {departure} left without it no longer stands."
 
 
@@ -107,7 +108,9 @@ def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tu
         cause = f"{NoticeKind.OUT_FOR_DELIVERY}:{piece.name}:{after.out_on or out.last_at.date()}"
         owed.append(Notice(NoticeKind.OUT_FOR_DELIVERY, cause, why, (out.key,), window=window))
     if delivered is not None:
-        why = because(HANDED_OVER, {"facility": delivered.facility, "delivered_at": delivered.first_at})
+        facts: Facts = {"facility": delivered.facility, "delivered_at": delivered.first_at}
+        by_belt = piece.kind is PieceKind.BAG and out is None
+        why = because(ON_THE_BELT, facts) if by_belt else because(HANDED_OVER, facts)
         owed.append(Notice(NoticeKind.DELIVERED, f"{NoticeKind.DELIVERED}:{piece.name}", why, (delivered.key,)))
     for irregularity in after.irregularities:
         kind = TOLD_OF[irregularity.kind]
