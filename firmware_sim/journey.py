@@ -194,7 +194,7 @@ class World:
                 return self._unload(piece, due.at)
             case _Step.OUT:
                 piece.where = Whereabouts(out=True)
-                self._later(due.at + _minutes(piece, 15, 200), _Step.DELIVER, due.number)
+                self._later(due.at + _minutes(piece, 40, 220), _Step.DELIVER, due.number)
                 return self._scan(piece, due.at, Kind.OUT_FOR_DELIVERY, x={"stop": piece.chance.randint(1, 90)})
             case _Step.DELIVER:
                 piece.where = Whereabouts(done=True)

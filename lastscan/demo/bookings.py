@@ -107,7 +107,8 @@ def _bags(chance: random.Random, seed: int, day: date, bags: int, people: _Peopl
     made = _connections(runs, after, lambda gap: gap >= SURELY_MADE)
     missed = _connections(runs, after, lambda gap: gap <= SURELY_MISSED)
     to_miss = min(len(missed), max(1, bags // 4), 6) if bags else 0
-    pairs = [*_spread(chance, missed, to_miss), *_spread(chance, made, bags - to_miss)]
+    first = missed[: min(1, to_miss)]  # whoever watches should not wait until evening for the first letter
+    pairs = [*first, *_spread(chance, missed[1:], to_miss - len(first)), *_spread(chance, made, bags - to_miss)]
     found = []
     for n, (inbound, outbound) in enumerate(pairs):
         checked_in_at = inbound.departs_at - timedelta(minutes=chance.uniform(75, 110))

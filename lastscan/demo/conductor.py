@@ -42,11 +42,10 @@ log = structlog.get_logger()
 SHIPMENTS = 60
 DAYS_AHEAD = 5  # how far the timetable reaches; a new way is looked for within three days
 TOGETHER = timedelta(minutes=6)  # world events this close are one step of `run_once`
-NOTICES_WITHIN = timedelta(minutes=15)  # business time that may pass with notices unsent
+NOTICES_WITHIN = timedelta(minutes=30)  # business time that may pass with notices unsent
 LONGEST = timedelta(days=4)  # a piece still under way then will not be delivered any more
 PATIENCE_S = 30.0  # real seconds to wait for tracker or notify to catch up
 REMEMBERED = timedelta(days=4)  # older pieces are not gone on with after a restart
-_POLL_S = 0.01
 _TURN_S = 0.05
 
 
@@ -178,7 +177,7 @@ class _Conductor:
         if self._notices_idle():
             self._notices_idle_at = now
         elif self._waits_for_notices and now - self._notices_idle_at >= NOTICES_WITHIN:
-            self._waits_for_notices = _wait_until(self._notices_idle, stop)
+            self._waits_for_notices = _wait_until(self._notices_idle, stop, every_s=0.05)
             self._notices_idle_at = now
             if not self._waits_for_notices:
                 log.warning("notices are not sent; going on without waiting for them")
@@ -188,7 +187,7 @@ class _Conductor:
         return backlog.facts == 0 and backlog.swept_until >= now
 
     def _notices_idle(self) -> bool:
-        return not self._outbox.unplanned(1) and self._deliveries.idle(datetime.now(UTC))
+        return self._deliveries.idle(datetime.now(UTC)) and not self._outbox.unplanned(1)
 
     # --- for ever ---
 
@@ -329,10 +328,10 @@ def _register(home: Path, devices: Devices) -> None:
                 keep_devices(home, list(kept.values()))
 
 
-def _wait_until(holds: Callable[[], bool], stop: threading.Event) -> bool:
+def _wait_until(holds: Callable[[], bool], stop: threading.Event, *, every_s: float = 0.01) -> bool:
     """Whether it holds within `PATIENCE_S` real seconds."""
     until = time.monotonic() + PATIENCE_S
     while not holds():
-        if time.monotonic() > until or stop.wait(_POLL_S):
+        if time.monotonic() > until or stop.wait(every_s):
             return False
     return True
