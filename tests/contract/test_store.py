@@ -252,6 +252,24 @@ def test_of_two_readers_under_one_name_the_second_waits_for_the_first(store: Sto
     assert sorted(taken) == [pos for pos, _ in read_all(store)]
 
 
+def test_of_two_that_claim_a_new_reader_the_second_goes_on_where_the_first_ended(store: Store) -> None:
+    claimed, go_on = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with store.writing() as tx:
+            assert tx.log.claim(PROJECT) == 0
+            tx.log.move(PROJECT, 5)
+            claimed.set()
+            go_on.wait(0.2)
+
+    with ThreadPoolExecutor(1) as pool:
+        one = pool.submit(first)
+        claimed.wait(SOON)
+        with store.writing() as tx:
+            assert tx.log.claim(PROJECT) == 5
+        one.result()
+
+
 def test_a_reading_sees_one_moment(store: Store) -> None:
     with store.writing() as tx:
         append(tx, 1)
@@ -493,14 +511,14 @@ def test_one_that_judges_by_time_cannot_put_an_older_fold_back(engine: sa.Engine
     world.scans(BAG_TAG, Kind.ACCEPT, "sea", due_by)
     others = Projector(Store(engine), world.clock)
     read, folded = threading.Event(), threading.Event()
-    honest = others._settle
+    honest = others._fold
 
-    def slowly(work: Any) -> None:
+    def slowly(*known: Any) -> Any:
         read.set()
         folded.wait(0.3)  # the other cannot come between, so nobody sets it
-        honest(work)
+        return honest(*known)
 
-    others._settle = slowly  # type: ignore[method-assign]
+    others._fold = slowly  # type: ignore[method-assign]
     with ThreadPoolExecutor(1) as pool:
         judging = pool.submit(others.judge_due)
         read.wait(SOON)

@@ -453,16 +453,43 @@ def test_while_the_log_is_folded_again_nobody_judges_by_half_of_it(world: World)
         tx.meta.put("told_upto", str(tx.log.position("project")))
         tx.timelines.throw_away()
         tx.network.forget_what_happened()
-    world.clock.instant = at(30)
+    before_due, after_due = world.clock.instant, at(30)
     while world.projector.step(limit=1):
         with world.store.reading() as tx:
             still = tx.folding_again
         if still:
+            world.clock.instant = after_due
             assert world.projector.judge_due() == 0
+            world.clock.instant = before_due
             with pytest.raises(StoreError, match="folded again"):
                 world.outbox.verdict(notice.id, at(9))
     assert world.outbox.verdict(notice.id, at(9)) == "stands"
     assert world.owed() == owed
+
+
+def test_folding_again_fact_by_fact_decides_nothing_that_was_not_decided_then(world: World) -> None:
+    world.with_network()
+    world.books_bag()
+    tell(world, [*MISSED[:2], (BAG_TAG, Kind.UNLOAD, "den", 7.2, {}), *DEPARTED[2:5]])
+    world.scans(BAG_TAG, Kind.SORT, "den", at(8.3))  # as if left behind, and taken back before anybody looked
+    den = world.device("den")
+    world.scans(BAG_TAG, Kind.VOID, "den", at(8.4), x={"void": [den.ep, den.made]})
+    world.fold()
+    assert missed(world) == []
+    standings, owed, facts = world.standings(), world.owed(), world.queries.backlog().facts
+    with world.store.writing() as tx:
+        tx.meta.put("told_upto", str(tx.log.position("project")))
+        tx.timelines.throw_away()
+        tx.network.forget_what_happened()
+        head = tx.log.head()
+    looked_missed = False
+    while world.projector.step(limit=1):
+        looked_missed |= missed(world) != []
+    with world.store.reading() as tx:
+        assert tx.log.head() == head
+    assert looked_missed
+    assert (world.standings(), facts) == (standings, 0)
+    assert [row for row in world.owed() if row[1] != "muted"] == owed
 
 
 def test_a_rebuild_after_time_has_passed_differs_in_nothing(world: World) -> None:

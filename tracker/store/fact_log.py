@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tracker.domain.handling import EventKey, HandlingEvent
 from tracker.store.schema import fact_details, facts, quarantine, readers, refused, streams
@@ -236,8 +237,10 @@ class FactLog:
         """How far this reader is; nobody else can move it until the transaction ends."""
         query = sa.select(readers.c.position).where(readers.c.name == reader).with_for_update()
         position = self._connection.execute(query).scalar()
-        if position is None:
-            self._connection.execute(sa.insert(readers).values(name=reader, position=0))
+        if position is None:  # another may be making the row at this moment: whoever is second waits for the first
+            insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+            self._connection.execute(insert(readers).values(name=reader, position=0).on_conflict_do_nothing())
+            position = self._connection.execute(query).scalar()
         return position or 0
 
     def move(self, reader: str, position: int) -> None:
