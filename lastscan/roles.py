@@ -127,6 +127,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         clock=home.clock,
         letters=lambda: letters(home.mailbox),
         preferences=_preferences(home, engine),
+        devices=Devices(store, home.clock),
         demo=home.is_demo,
     )
     serve(app, host, port, stop, ready=lambda taken: ready({"web": f"http://{host}:{taken}"}))

@@ -69,6 +69,21 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPiece:
+    number: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadList:
+    """What a departure should carry by the plans in force: numbers and where they go, nothing about people."""
+
+    departure: Departure
+    pieces: tuple[ListedPiece, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CommittedScan:
     """One line of `lastscan log export`."""
 
@@ -195,6 +210,15 @@ class Queries:
                 ],
                 examples=tx.timelines.examples(),
             )
+
+    def load_list(self, departure: str) -> LoadList | None:
+        """What is planned on this departure now; None when no such run is known."""
+        now = self._clock.now()
+        with self._store.reading() as tx:
+            run = tx.network.departures([departure]).get(departure)
+            if run is None:
+                return None
+            return LoadList(run, tuple(ListedPiece(*each) for each in tx.network.load_of(departure)), now)
 
     def backlog(self) -> Backlog:
         now = self._clock.now()

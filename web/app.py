@@ -10,6 +10,7 @@ from flask import Flask, url_for
 
 from tracker.clock import Clock
 from web.api import api
+from web.courier import courier
 from web.demo import demo_pages
 from web.headers import guard
 from web.language import others, remember_language, spoken
@@ -18,7 +19,7 @@ from web.limits import Lookups
 from web.live import LiveUpdates
 from web.pages import Fragments
 from web.problems import answer_errors, problem_pages
-from web.sources import Bookings, Letter, Queries
+from web.sources import Bookings, Devices, Letter, Queries
 from web.track import track_pages
 
 BODY_AT_MOST = 64 * 1024
@@ -40,12 +41,14 @@ def create_app(
     clock: Clock,
     letters: Callable[[], Sequence[Letter]] | None = None,
     preferences: Preferences | None = None,
+    devices: Devices | None = None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
 ) -> Flask:
     """A WSGI application. It opens nothing itself; `live_of(app).stop()` ends its streams before a server stops.
 
-    With `demo` there are also `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
+    With `devices` these may fetch their load lists. With `demo` there are also `/demo` and, with `letters`, its
+    mailbox, and every page says that all is invented.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -57,6 +60,8 @@ def create_app(
     app.register_blueprint(track_pages(queries, live, lookups, fragments))
     app.register_blueprint(api(queries, bookings, lookups))
     app.register_blueprint(problem_pages())
+    if devices is not None:
+        app.register_blueprint(courier(queries, devices, lookups))
     if preferences is not None:
         app.register_blueprint(leave_pages(preferences, clock))
     if demo:

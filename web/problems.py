@@ -46,6 +46,12 @@ PROBLEMS: dict[str, ProblemType] = {
         "There was no `Authorization: Bearer …` header, or its key is not one of ours.",
         "Send the key of your account. `lastscan key list` shows it to whoever runs this installation.",
     ),
+    "no-device": ProblemType(
+        401,
+        "This needs the name and password of a device.",
+        "There was no `Authorization: Basic …` header, or no registered device has this name and password.",
+        "Send what `lastscan device add` printed. A revoked device is let in again by `lastscan device add --move`.",
+    ),
     "not-found": ProblemType(
         404,
         "There is nothing here.",
@@ -122,7 +128,7 @@ def problem(
 
 def for_programs() -> bool:
     """Whether who asks reads JSON rather than pages: by the path, so that a mistyped address answers alike."""
-    return request.path.startswith(("/api/", "/healthz", "/readyz"))
+    return request.path.startswith(("/api/", "/courier/manifest", "/healthz", "/readyz"))
 
 
 def problem_pages() -> Blueprint:

@@ -7,7 +7,7 @@ from typing import Protocol
 from tracker.booking import Booked
 from tracker.domain.booking import BookingRequest
 from tracker.domain.card import PieceCard
-from tracker.queries import Overview, Update
+from tracker.queries import LoadList, Overview, Update
 
 
 class Queries(Protocol):
@@ -18,6 +18,7 @@ class Queries(Protocol):
     def last_update(self) -> int: ...
     def updates_after(self, seq: int, limit: int = 1000) -> Sequence[Update]: ...
     def overview(self) -> Overview: ...
+    def load_list(self, departure: str) -> LoadList | None: ...
     def healthy(self) -> dict[str, bool | int | float | str]: ...
 
 
@@ -26,6 +27,10 @@ class Bookings(Protocol):
     def book(
         self, request: BookingRequest, *, account: str, idempotency_key: str | None = None, body_hash: str = ""
     ) -> Booked: ...
+
+
+class Devices(Protocol):
+    def site_of(self, dev: str, *, password: str) -> str | None: ...
 
 
 class Letter(Protocol):
@@ -49,4 +54,4 @@ class Letter(Protocol):
     def number(self) -> str | None: ...
 
 
-__all__ = ["Booked", "Bookings", "Letter", "Overview", "Queries", "Update"]
+__all__ = ["Booked", "Bookings", "Devices", "Letter", "LoadList", "Overview", "Queries", "Update"]

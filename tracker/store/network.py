@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tracker.domain.network import Departure, Facility, Mode
-from tracker.store.schema import departures, facilities, planned_rides
+from tracker.store.schema import departures, facilities, pieces, planned_rides
 
 
 class NetworkTables:
@@ -89,6 +89,13 @@ class NetworkTables:
                 (row[0], row[1]) for row in self._connection.execute(query.group_by(planned_rides.c.departure))
             )
         return counted
+
+    def load_of(self, departure: str) -> list[tuple[str, str]]:
+        """Number and destination of every piece whose plan in force takes this departure."""
+        joined = sa.join(planned_rides, pieces, planned_rides.c.piece == pieces.c.id)
+        query = sa.select(pieces.c.number, pieces.c.destination).select_from(joined)
+        aboard = query.where(planned_rides.c.departure == departure, planned_rides.c.in_force)
+        return [(row.number, row.destination) for row in self._connection.execute(aboard.order_by(pieces.c.number))]
 
     def riders(self, departure: str) -> list[int]:
         """The pieces that were ever planned on it."""
