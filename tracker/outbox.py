@@ -101,7 +101,7 @@ def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
         case NoticeKind.DELIVERED:
             return "stands" if delivered else "overtaken"
         case NoticeKind.OUT_FOR_DELIVERY:
-            return "overtaken" if delivered else "stands"
+            return "stands" if standing.progress.state is State.OUT_FOR_DELIVERY else "overtaken"
         case NoticeKind.MISSED_CONNECTION:
             subject = row.cause.rsplit(":", 1)[1]
             open_now = any(i.subject == subject and i.open for i in standing.judgement.irregularities)

@@ -150,7 +150,9 @@ class Projector:
         seen = progress(timeline(fact.event for fact in facts))
         left = seen.seen(Kind.DEPART, departure.origin)
         landed = seen.seen(Kind.ARRIVE, departure.destination)
-        left_at, landed_at = left.first_at if left else None, landed.first_at if landed else None
+        left_at = left.first_at if left else None
+        # A landing only known by when we heard of it may be hours old: taken at its word it would call pieces late.
+        landed_at = landed.first_at if landed and not landed.estimated else None
         if (left_at, landed_at) == (departure.left_at, departure.landed_at):
             return
         work.tx.network.happened(name, left_at=left_at, landed_at=landed_at)
