@@ -148,9 +148,10 @@ class _Conductor:
     # --- once ---
 
     def play_once(self, shipments: int, stop: threading.Event) -> None:
-        begins_at = self.clock.now()
-        self._add_runs(begins_at.date())
-        self._meet_day(begins_at.date(), shipments)
+        begins_at, day = self.clock.now(), State.read(self._home).first_day
+        self._add_runs(day)
+        self._go_on(begins_at)  # nothing, unless a fleet that died is started again
+        self._meet_day(day, shipments)
         told_hour = None
         while not stop.is_set() and (at := self._next_at()) is not None and at < begins_at + LONGEST:
             until = max(at + TOGETHER, self.clock.now())
