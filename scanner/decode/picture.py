@@ -69,6 +69,8 @@ def _grey(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):  # 16 bits a pixel
         return picture.point(lambda level: level / 256).convert("L")
     if "A" in picture.getbands() or "transparency" in picture.info:
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture.convert("RGBA")).convert("L")
+        coloured = picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")
+        white = Image.new("L", picture.size, 255)
+        white.paste(coloured.convert("L"), mask=coloured.getchannel("A"))
+        return white
     return picture.convert("L")

@@ -85,7 +85,11 @@ class Zxing:
         binarizer = zxingcpp.Binarizer.GlobalHistogram if rough else zxingcpp.Binarizer.LocalAverage
         try:
             found = zxingcpp.read_barcodes(
-                pixels, formats=_zxing_formats(symbologies), text_mode=zxingcpp.TextMode.Plain, binarizer=binarizer
+                pixels,
+                formats=_zxing_formats(symbologies),
+                text_mode=zxingcpp.TextMode.Plain,
+                binarizer=binarizer,
+                try_invert=False,  # white on black is a view of its own in the cascade
             )
         except (RuntimeError, ValueError, TypeError, MemoryError, UnicodeError) as failure:
             log.debug("zxing-cpp gave up on a view: %s", failure)
