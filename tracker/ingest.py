@@ -354,10 +354,24 @@ class Ingest:
     def _put_aside(self, batch: _Batch, message: Heard, why: str, detail: str = "") -> None:
         self.counts["quarantined"] += 1
         fresh = batch.tx.log.put_aside(
-            topic=message.topic, why=why, detail=detail, payload=message.payload, heard_at=message.heard_at
+            topic=message.topic,
+            why=why,
+            detail=detail,
+            payload=message.payload,
+            heard_at=message.heard_at,
+            essence=_essence(message.payload),
         )
         if fresh:
             log.warning("put aside", topic=message.topic[:120], why=why, detail=detail[:200])
+
+
+def _essence(payload: bytes) -> bytes:
+    """What stays the same when a device sends it again every few seconds, stamped anew each time."""
+    try:
+        said = hear_up(payload)
+    except UnfitMessageError:
+        return payload
+    return said.ep.encode() + (bytes(said.s) if isinstance(said, Scans) else type(said).__name__.encode())
 
 
 def _sift(raws: list[bytes]) -> tuple[list[tuple[ScanRecord, bytes]], list[tuple[int | None, str, bytes]]]:

@@ -214,6 +214,21 @@ def test_a_batch_with_a_wrong_or_missing_mac_goes_aside_whole_and_is_not_answere
     assert world.watermark(device) == 0
 
 
+@pytest.mark.parametrize("why", ["bad_mac", "revoked"])
+def test_a_refused_batch_sent_again_every_eight_seconds_is_kept_once_and_counted(world: World, why: str) -> None:
+    device = world.device()
+    key = b"x" * 32 if why == "bad_mac" else device.key
+    record = device.scan("A")
+    if why == "revoked":
+        world.registry.revoke("h-sea-st")
+    for seconds in range(0, 80, 8):
+        sent = NOON + timedelta(seconds=seconds)
+        world.hears(device.says(device.scans(record, sent=sent, key=key), sent))
+    world.hears(device.says(device.scans(device.scan("B"), key=key)))
+    kept = [(thing.why, thing.times) for thing in world.queries.quarantine()]
+    assert kept == [(why, 1), (why, 10)]  # another scan is another thing
+
+
 def test_a_signed_batch_cannot_be_moved_to_another_epoch(world: World) -> None:
     device = world.device()
     moved = device.scans(device.scan("A")).replace(EP.encode(), OTHER_EP.encode())

@@ -250,10 +250,15 @@ class FactLog:
 
     # quarantine
 
-    def put_aside(self, *, topic: str, why: str, detail: str, payload: bytes, heard_at: datetime) -> bool:
-        """Keeps what is not understood. The same bytes again are counted, not stored again; True when new."""
+    def put_aside(
+        self, *, topic: str, why: str, detail: str, payload: bytes, heard_at: datetime, essence: bytes | None = None
+    ) -> bool:
+        """Keeps what is not understood. The same again is counted, not stored again; True when new.
+
+        The same is what has the same `essence`; without one, the same bytes.
+        """
         names = "\0".join((topic, why, detail)).encode(errors="backslashreplace")
-        digest = hashlib.sha256(names + b"\0" + payload).digest()
+        digest = hashlib.sha256(names + b"\0" + (payload if essence is None else essence)).digest()
         counted = self._connection.execute(
             sa.update(quarantine).where(quarantine.c.digest == digest).values(times=quarantine.c.times + 1)
         )
