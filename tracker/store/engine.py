@@ -1,6 +1,8 @@
 """Opening the database: what every connection must hold to, on SQLite and on PostgreSQL."""
 
 import re
+import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BUSY_S = 10
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -45,6 +48,19 @@ class Exact(sa.types.TypeDecorator[str]):
         return re.sub(r"\\(.)", lambda escaped: "\0" if escaped[1] == "0" else escaped[1], value)
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Several that open a new file at once are told "locked" without any wait: only one can turn it to WAL."""
+    give_up_at = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.01)
+
+
 def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
@@ -59,13 +75,14 @@ def open_engine(url: str) -> sa.Engine:
         if url.startswith(("postgres://", "postgresql://")):
             url = "postgresql+psycopg://" + url.split("://", 1)[1]
         return sa.create_engine(url, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 10})
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_S})
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the begin event below says BEGIN, not the driver
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+        for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _write_ahead(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
