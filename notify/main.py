@@ -1,4 +1,4 @@
-"""The notifier: looks once a second at what is due, until it is told to stop."""
+"""The notifier: looks four times a second at what is due, until it is told to stop."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ from notify.store.deliveries import DeliveryStore
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 1  # real seconds, whatever the business clock does
+TICK_S = 0.25  # real seconds, whatever the business clock does
 
 
 def run_notify(
