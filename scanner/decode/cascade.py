@@ -106,19 +106,35 @@ def _attempts(
     whole, enlarge = _working_frame(picture)
     yield Attempt(1, "whole", whole, enlarge, readers.first)
     if not glimpsed():
-        yield Attempt(1, "negative", ImageOps.invert(whole), enlarge, readers.first)
+        yield Attempt(1, "whole", ImageOps.invert(whole), enlarge, readers.first)
     if readers.second is not None:
         for read in glimpsed():
             pixels, place = _strip_through(picture, read.box)
             yield Attempt(2, "whole", pixels, place, readers.second, only=read.symbology)
         yield Attempt(2, "whole", whole, enlarge, readers.second)
     try:
-        import numpy as np
-
-        from scanner.decode import locate, retouch
+        import cv2
     except ImportError:
         log.debug("OpenCV is not installed: stages 1 and 2 only (pip install lastscan[scan])")
         return
+    try:
+        yield from _straightened(picture, whole, enlarge, mode, readers, glimpsed)
+    except cv2.error as failure:
+        log.debug("OpenCV gave up on a picture: %s", failure)
+
+
+def _straightened(
+    picture: Image.Image,
+    whole: Image.Image,
+    enlarge: Callable[[Box], Box],
+    mode: Mode,
+    readers: Readers,
+    glimpsed: Callable[[], list[Read]],
+) -> Iterator[Attempt]:
+    """Stages 3 and 4."""
+    import numpy as np
+
+    from scanner.decode import locate, retouch
 
     def seconded(stage: int, crop: str, pixels: Pixels, place: Callable[[Box], Box]) -> Iterator[Attempt]:
         yield Attempt(stage, crop, pixels, place, readers.first)

@@ -15,11 +15,14 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
 from typing import IO, Any
 
 from scanner.decode.picture import FILES, MAX_BYTES, PictureRefusedError, open_picture
@@ -28,8 +31,17 @@ from scanner.symbology import COURIER, Symbology
 
 READY = b"ready\n"
 PATIENCE = 15.0  # seconds by the wall: a child that neither answers nor burns CPU is hanging
+OUT_OF_CPU = getattr(signal, "SIGXCPU", 0)
 DID_NOT_START = "the reading process does not start; run `lastscan doctor` to see what is missing"
 DID_NOT_SURVIVE = "the picture took more time or memory than a picture may; take it again, closer and sharper"
+
+
+class Fall(StrEnum):
+    """How a child ended that had a picture before it."""
+
+    OUT_OF_TIME = "out_of_time"  # its CPU seconds were used up
+    HANGS = "hangs"  # it neither answered nor burned CPU
+    CRASHES = "crashes"
 
 
 class ReadingChild:
@@ -52,6 +64,7 @@ class ReadingChild:
             "formats": list(formats),
         }
         self._patience = patience
+        self.falls: Counter[Fall] = Counter()  # so far
         self._child: subprocess.Popen[bytes] | None = None
         self._one_at_a_time = threading.Lock()
 
@@ -95,10 +108,16 @@ class ReadingChild:
             child.stdin.write(header + b"\n" + content)
             child.stdin.flush()
             line = _line_within(child.stdout, self._patience)
-        except (BrokenPipeError, ConnectionResetError, TimeoutError):
+        except TimeoutError:
+            line = b""
+            self.falls[Fall.HANGS] += 1
+            self._end()
+        except (BrokenPipeError, ConnectionResetError):
             line = b""
         if not line.endswith(b"\n"):
-            self._end()
+            if self._child is not None:
+                self.falls[_how_it_ended(child)] += 1
+                self._end()
             return {"refused": DID_NOT_SURVIVE}
         answer: dict[str, Any] = json.loads(line)
         return answer
@@ -128,6 +147,14 @@ class ReadingChild:
                 with contextlib.suppress(OSError):
                     pipe.close()
         child.wait()
+
+
+def _how_it_ended(child: subprocess.Popen[bytes]) -> Fall:
+    try:
+        ended = child.wait(timeout=1.0)
+    except subprocess.TimeoutExpired:
+        return Fall.CRASHES  # it closed its output and lives: nothing we know of
+    return Fall.OUT_OF_TIME if ended == -OUT_OF_CPU else Fall.CRASHES
 
 
 def _line_within(pipe: IO[bytes], seconds: float) -> bytes:

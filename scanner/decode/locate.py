@@ -26,6 +26,7 @@ LOCATING_SIDE = 800  # px; bars of a label that fills a tenth of the frame are s
 COHERENT = 0.55
 STRONG = 0.15  # share of the 99th percentile of edge strength
 LARGEST = 4
+THIN = 3  # px; in less there is no direction to find
 WIDE_ENOUGH = 900  # px; narrower crops are drawn twice as large
 
 cv2.setNumThreads(1)  # a scan never takes the cores of the others
@@ -48,8 +49,11 @@ class Crop:
 
 def bars(picture: Grey) -> list[Crop]:
     """Up to four stretches of parallel bars, largest first, cut from the full picture and turned upright."""
+    if min(picture.shape) < THIN:
+        return []
     shrink = min(1.0, LOCATING_SIDE / max(picture.shape))
-    small = picture if shrink == 1.0 else cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    height, width = (max(1, round(side * shrink)) for side in picture.shape)
+    small = picture if shrink == 1.0 else cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     across = cv2.Sobel(small, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(small, cv2.CV_32F, 0, 1)
     side = max(3, max(small.shape) // 40)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import random
 import signal
 import struct
 import time
@@ -14,9 +13,12 @@ import zlib
 import pytest
 from PIL import Image
 
-from scanner.decode import PictureRefusedError, ReadingChild, decode_paths, open_picture
+from scanner.decode import Mode, PictureRefusedError, Reader, ReadingChild, decode_paths, open_picture, read_picture
 from scanner.decode.child import ADDRESS_SPACE
+from scanner.decode.isolation import Fall
 from scanner.decode.picture import MAX_BYTES, UPLOADS
+from scanner.decode.readers import Zbar
+from scanner.hostile import FIXED, bomb, hostile_picture, main, run, structured_append
 from scanner.label import strip
 from scanner.symbology import Symbology
 
@@ -86,16 +88,44 @@ def test_transparent_parts_are_white():
 
 
 def test_two_thousand_mutations_are_opened_or_refused_and_nothing_else():
-    rng = random.Random(20261121)
-    originals = [LABEL, encoded("JPEG", quality=60), encoded("WEBP")]
-    for turn in range(2000):
-        content = bytearray(originals[turn % 3])
-        for _ in range(rng.randint(1, 8)):
-            content[rng.randrange(len(content))] = rng.randrange(256)
-        if rng.random() < 0.3:
-            del content[rng.randrange(len(content)) :]
+    for number in range(len(FIXED), 2000):
+        _, content = hostile_picture(20261121, number)
         with contextlib.suppress(PictureRefusedError):
-            assert open_picture(bytes(content)).mode == "L"
+            assert open_picture(content).mode == "L"
+
+
+def test_hostile_pictures_fell_no_child_and_never_the_parent():
+    toll = run(mutations=60, seed=20261121)
+    assert toll.parent == toll.strange == []
+    assert toll.falls == {}
+    assert toll.refused["47 KB for 800 MB"] == toll.refused["11 MB"] == 1
+    assert toll.tried.total() == toll.refused.total() + toll.answered == 60
+
+
+def test_an_input_can_be_had_again_by_its_number(tmp_path, capsys):
+    file = tmp_path / "again"
+    assert main(["--seed", "3", "--save", "17", str(file)]) == 0
+    assert file.read_bytes() == hostile_picture(3, 17)[1]
+    assert capsys.readouterr().out.startswith(hostile_picture(3, 17)[0])
+
+
+def test_47_kb_that_unfold_to_800_mb_are_refused_before_they_do():
+    content = bomb()
+    assert 40_000 < len(content) < 60_000
+    assert len(zlib.decompress(content[41:-16])) > 50_000_000  # one bit a pixel: 50 MB, as grey eight times that
+    with pytest.raises(PictureRefusedError, match="25 megapixels"):
+        open_picture(content)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (2, 2), (900, 3)])
+def test_a_picture_thin_as_a_hair_is_no_read(size):
+    assert Reader(mode=Mode.STILL).look(Image.new("L", size, 90)) == []
+
+
+@pytest.mark.needs_zbar
+def test_a_part_of_a_message_over_several_qr_codes_does_not_stop_the_second_voter():
+    assert Zbar().read(structured_append(), frozenset({Symbology.QR})) == []
+    assert [read.symbology for read in read_picture(structured_append())] == [Symbology.QR]
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +177,7 @@ def test_a_hanging_child_is_ended_its_picture_refused_and_the_next_one_read():
         with pytest.raises(PictureRefusedError, match="more time or memory"):
             child.read(LABEL)
         assert child.pid is None
+        assert child.falls == {Fall.HANGS: 1}
         child._patience = 5.0
         assert texts(child) == ["LS123456785NL"]
 

@@ -38,6 +38,7 @@ class Parrot:
 @pytest.fixture
 def no_opencv(monkeypatch):
     """A machine without the `scan` extra: stages 1 and 2 only."""
+    monkeypatch.setitem(sys.modules, "cv2", None)
     for subject in ("locate", "retouch"):
         monkeypatch.setitem(sys.modules, f"scanner.decode.{subject}", None)
         monkeypatch.delattr(scanner.decode, subject, raising=False)
