@@ -16,6 +16,8 @@ class Sound(Enum):
     RECORDED_AGAIN = ((2700, 60), (0, 50), (2700, 60))
     NOT_RECORDED = ((300, 250), (0, 80), (300, 250), (0, 80), (300, 250))
     UNREADABLE = ((600, 200),)
+    DAMAGED = ((2700, 60), (0, 50), (1300, 200))
+    NOT_EXPECTED = ((500, 180), (0, 80), (500, 180))
 
     @property
     def tones(self) -> tuple[tuple[int, int], ...]:
@@ -26,6 +28,44 @@ class Sound(Enum):
     def rings(self) -> int:
         return sum(1 for hertz, _ in self.tones if hertz)
 
+    @property
+    def rhythm(self) -> tuple[float, ...]:
+        """For a terminal, whose bell has one pitch: seconds to wait before each ring. No two are alike."""
+        return _RHYTHMS[self.name]
+
+
+_RHYTHMS: dict[str, tuple[float, ...]] = {
+    "RECORDED": (0.0,),
+    "RECORDED_AGAIN": (0.0, 0.15),
+    "DAMAGED": (0.0, 0.5),
+    "NOT_EXPECTED": (0.0, 0.35, 0.35),
+    "UNREADABLE": (0.0, 0.5, 0.15),
+    "NOT_RECORDED": (0.0, 0.12, 0.12, 0.12, 0.12, 0.12),
+}
+
+
+class Outcome(Enum):
+    """What became of one code, in the word a courier sees, and the sound that goes with it."""
+
+    RECORDED = ("RECORDED", Sound.RECORDED)
+    AGAIN = ("RECORDED AGAIN", Sound.RECORDED_AGAIN)
+    DAMAGED = ("DAMAGED, RECORDED", Sound.DAMAGED)
+    NOT_EXPECTED = ("NOT EXPECTED HERE", Sound.NOT_EXPECTED)
+    NOT_RECORDED = ("NOT RECORDED", Sound.NOT_RECORDED)
+    UNREADABLE = ("NOTHING READ", Sound.UNREADABLE)
+
+    @property
+    def word(self) -> str:
+        return self.value[0]
+
+    @property
+    def sound(self) -> Sound:
+        return self.value[1]
+
+    @property
+    def is_kept(self) -> bool:
+        return self not in (Outcome.NOT_RECORDED, Outcome.UNREADABLE)
+
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
@@ -33,9 +73,22 @@ class Feedback:
     sound: Sound | None = None
 
 
+def outcome_of(scan: Recorded, *, is_damage: bool, expected: bool | None) -> Outcome:
+    """The one thing to tell of several: what stops the piece comes before what only interests."""
+    if expected is False:
+        return Outcome.NOT_EXPECTED
+    if is_damage:
+        return Outcome.DAMAGED
+    return Outcome.AGAIN if is_again(scan) else Outcome.RECORDED
+
+
+def is_again(scan: Recorded) -> bool:
+    return scan.again is not None and scan.again < AGAIN_WITHIN
+
+
 def recorded(code: str, scan: Recorded) -> Feedback:
     """The beep. Give it only after the journal has the scan."""
-    if scan.again is not None and scan.again < AGAIN_WITHIN:
+    if scan.again is not None and is_again(scan):
         return Feedback(f"{code}: recorded; already scanned {round(scan.again)} s ago", Sound.RECORDED_AGAIN)
     return Feedback(f"{code}: recorded", Sound.RECORDED)
 

@@ -1,4 +1,8 @@
-"""`lastscan scan`: a handheld at the command line. Journals, beeps, sends, and waits for the tracker's receipt."""
+"""`lastscan scan`: a handheld at the command line. Journals, beeps, sends, and waits for the tracker's receipt.
+
+With pictures or numbers it does its work and ends; on a terminal without them it is a handheld with a screen, which
+`lastscan.commands.scan_screen` wires up.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import random
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +30,7 @@ from scanner.handheld import Handheld, Recorded
 from scanner.journal import Journal, NotRecordedError
 from scanner.link import Link, SystemClock
 from scanner.stamp import DeviceClock, Stamp
+from scanner.terminal import is_fit
 from tracker.clock import Clock, WallClock
 from tracker.domain.errors import LastscanError
 from tracker.domain.ids import is_wire_name
@@ -53,6 +58,7 @@ class Credentials:
     password: str
     mqtt: str
     ca: str | None
+    web: str | None = None
 
 
 @dataclass(slots=True)
@@ -87,6 +93,14 @@ class Round:
 @click.option("--op", help="Who scans.")
 @click.option("--device", "dev", default=DEFAULT_DEVICE, show_default=True, help="Which registered handheld this is.")
 @click.option("--site", help=f"Where a new {DEFAULT_DEVICE} is registered.  [default: {DEMO_SITE}]")
+@click.option(
+    "--camera", help="On the screen: a camera by its number, such as 0, or a video; needs the extra scan."
+)
+@click.option(
+    "--watch", type=click.Path(path_type=Path, file_okay=False), help="On the screen: read pictures put in here."
+)
+@click.option("--load", "departure", help="On the screen: load into this departure and check its list off.")
+@click.option("--web", envvar="LASTSCAN_WEB", help="Where load lists come from.  [default: the pages of this machine]")
 @click.option("--wait", default=10.0, show_default=True, help="Seconds to wait for the receipt.")
 @json_option
 @home_option
@@ -99,20 +113,36 @@ def scan(
     op: str | None,
     dev: str,
     site: str | None,
+    camera: str | None,
+    watch: Path | None,
+    departure: str | None,
+    web: str | None,
     home: Home,
     wait: float,
     as_json: bool,
 ) -> None:
     """Scan pictures of labels, or numbers typed with --code, as a handheld does.
 
-    A bell means: recorded, and safe whatever happens now. Without a picture or a number, what waits from earlier
-    is sent. Exits 0 when the tracker has everything, 75 when scans are recorded and not receipted yet, 1 when
-    something could not be read or recorded, 69 without a device.
+    A bell means: recorded, and safe whatever happens now. Without a picture or a number, on a terminal, it becomes
+    a handheld with a screen: for keyboard scanners, typed numbers, a camera, a folder, and load lists. Elsewhere
+    what waits from earlier is sent. Exits 0 when the tracker has everything, 75 when scans are recorded and not
+    receipted yet, 1 when something could not be read or recorded, 69 without a device.
     """
+    wants_screen = camera is not None or watch is not None or departure is not None
+    has_screen = not (files or typed or as_json) and is_fit()
+    if wants_screen and not has_screen:
+        raise click.UsageError(
+            "--camera, --watch and --load belong to the screen: run it on a terminal, without FILE, --code and --json"
+        )
     try:
         credentials = _credentials(home, dev, site)
         with _journal(home, dev) as journal:
             clock = _clock(home, journal.boot)
+            if has_screen:
+                from lastscan.commands import scan_screen  # draws: only where somebody looks
+
+                chosen = scan_screen.Chosen(kind, at, into, op, camera, watch, departure, web)
+                raise SystemExit(scan_screen.run(home, journal, clock, credentials, chosen, wait))
             code = _scan(journal, clock, credentials, files, typed, Round(kind, at, into, op), wait, as_json)
     except NoDeviceError as missing:
         click.echo(str(missing), err=True)
@@ -133,15 +163,8 @@ def _scan(
     wait: float,
     as_json: bool,
 ) -> int:
-    handheld = Handheld(journal, clock, random.SystemRandom(), key=credentials.key, firmware=_firmware())
-    link = Link(
-        handheld,
-        credentials.address,
-        credentials.mqtt,
-        credentials.username,
-        credentials.password,
-        ca=credentials.ca,
-    )
+    handheld = handheld_of(journal, clock, credentials)
+    link = link_of(handheld, credentials)
     link.start()
     try:
         for read in _reads(files, typed, done):
@@ -250,6 +273,22 @@ class BusinessClock:
         return Stamp(wall=(now - _EPOCH) // timedelta(milliseconds=1), mono=self._mono, boot=self._boot)
 
 
+def handheld_of(journal: Journal, clock: DeviceClock, credentials: Credentials) -> Handheld:
+    return Handheld(journal, clock, random.SystemRandom(), key=credentials.key, firmware=_firmware())
+
+
+def link_of(handheld: Handheld, credentials: Credentials, on_change: Callable[[], None] | None = None) -> Link:
+    return Link(
+        handheld,
+        credentials.address,
+        credentials.mqtt,
+        credentials.username,
+        credentials.password,
+        ca=credentials.ca,
+        on_change=on_change,
+    )
+
+
 def _clock(home: Home, boot: int) -> DeviceClock:
     business = home.clock
     return SystemClock(boot) if isinstance(business, WallClock) else BusinessClock(business, boot)
@@ -300,6 +339,7 @@ def _credentials(home: Home, dev: str, site: str | None) -> Credentials:
             password=given["password"],
             mqtt=home.mqtt_url or given["mqtt"],  # the port may have changed since it was registered
             ca=given.get("ca"),
+            web=home.addresses.get("web") or given.get("web"),
         )
     except (KeyError, TypeError, ValueError) as unfit:
         raise NoDeviceError(f"{path} is not what `lastscan device add --json` prints: {unfit!r}") from unfit
