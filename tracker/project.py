@@ -7,14 +7,15 @@ import msgspec
 import structlog
 
 from tracker.clock import Clock
+from tracker.domain.errors import MistakeError
 from tracker.domain.handling import EventKey, HandlingEvent, Kind
-from tracker.domain.ids import Candidate, readings
+from tracker.domain.ids import MATCHING, Candidate, identify
 from tracker.domain.itinerary import HORIZON, Itinerary, Plan, Replan, earliest
-from tracker.domain.judge import judge, judge_again_at, leg_to_replan, ready_again_at
+from tracker.domain.judge import TRY_AGAIN, judge, judge_again_at, leg_to_replan, ready_again_at
 from tracker.domain.network import Facility
 from tracker.domain.notices import NOTICE_RULES, Judgement, notices_owed
 from tracker.domain.situation import Situation
-from tracker.domain.timeline import START, Progress, advance, comes_after, progress, timeline
+from tracker.domain.timeline import Progress, advance, comes_after, progress, timeline
 from tracker.store import Store, Transaction
 from tracker.store.bodies import BookedPieces, PlannedLegs
 from tracker.store.fact_log import PROJECT, KeptFact, NewFact
@@ -109,7 +110,7 @@ class Projector:
 
     def _match(self, work: _Round, fact: KeptFact) -> None:
         """To exactly one piece or departure, or to nothing: never attached by guess."""
-        candidates = readings(fact.event.code)
+        candidates = identify(fact.event.code, fact.sym, MATCHING)
         found: set[int] = set()
         for candidate in candidates:
             if candidate.scheme == "departure":
@@ -118,21 +119,22 @@ class Projector:
                     work.departed.add(candidate.number)
                     return
                 continue
-            found.update(work.tx.booked.match(candidate.scheme, candidate.number, fact.event.happened_at))
+            for scheme, number in candidate.aliases:
+                found.update(work.tx.booked.match(scheme, number, fact.event.happened_at))
         if len(found) == 1:
             piece = found.pop()
             work.tx.timelines.attach(piece, fact.pos)
             work.touch(piece).events.append(fact.event)
             return
-        why = "ambiguous" if found else ("unknown number" if candidates else "no number we know the form of")
+        known = candidates and identify(fact.event.code, fact.sym)
+        why = "ambiguous" if found else ("unknown number" if known else "no number we know the form of")
         for number in _numbers(fact, candidates):
             work.tx.timelines.leave_unmatched(number, fact.pos, why)
 
     def _claim_unmatched(self, work: _Round, piece: int) -> None:
         """Scans made before the booking came find their piece now."""
-        booked, _ = work.tx.booked.piece(piece)
-        waiting = work.tx.timelines.take_unmatched(booked.number)
-        for fact in work.tx.log.at(waiting):
+        waiting = {pos for _, name in work.tx.booked.aliases(piece) for pos in work.tx.timelines.take_unmatched(name)}
+        for fact in work.tx.log.at(sorted(waiting)):
             self._match(work, fact)
 
     # folding and judging
@@ -141,7 +143,13 @@ class Projector:
         for name in sorted(work.departed):
             self._fold_departure(work, name)
         for piece in sorted(work.touched):
-            self._settle_piece(work, piece, work.touched[piece])
+            try:
+                with work.tx.part():
+                    self._settle_piece(work, piece, work.touched[piece])
+            except MistakeError:
+                # Ours, about one piece: it must not hold up all the others. Its facts are kept, and attached to it.
+                log.exception("tripped over a piece; it is folded from all its facts the next time", piece=piece)
+                work.tx.timelines.mistrust(piece, judge_again_at=self._clock.now() + TRY_AGAIN)
 
     def _fold_departure(self, work: _Round, name: str) -> None:
         """When it left and landed, from the scans of its card; every piece planned on it is judged again."""
@@ -162,14 +170,15 @@ class Projector:
     def _settle_piece(self, work: _Round, id: int, news: _Touched) -> None:
         piece, booked_legs = work.tx.booked.piece(id)
         before = work.tx.timelines.standing(id)
+        known = before.progress if before and not before.stale else None
         plan = before.plan if before else Plan(Itinerary(booked_legs))
-        for replan in news.replans:
+        for replan in news.replans if known else self._all_replans(work, id):
             plan = plan.with_replan(replan)
         now = self._clock.now()
         situation = Situation(
             piece=piece,
             plan=plan,
-            progress=self._fold(work, id, before.progress if before else START, news.events),
+            progress=self._fold(work, id, known, news.events),
             departures=work.tx.network.departures(_departures_of(plan)),
             facilities=work.facilities,
             now=now,
@@ -191,8 +200,14 @@ class Projector:
         self._owe(work, id, situation, before.judgement if before else None, judgement)
         work.tx.timelines.tell_readers(id)
 
-    def _fold(self, work: _Round, id: int, known: Progress, events: Sequence[HandlingEvent]) -> Progress:
-        """On from where it was; or from all its facts again, when something came late or was withdrawn."""
+    def _all_replans(self, work: _Round, id: int) -> list[Replan]:
+        facts = [f for f in work.tx.log.of(piece_facts, piece_facts.c.piece, id) if f.event.kind == Kind.REPLAN]
+        return [_replan(msgspec.json.decode(f.body or "{}", type=PlannedLegs), f.event) for f in facts]
+
+    def _fold(self, work: _Round, id: int, known: Progress | None, events: Sequence[HandlingEvent]) -> Progress:
+        """On from where it was; or from all its facts, when something came late or was withdrawn, or all is new."""
+        if known is None:
+            return progress(timeline(fact.event for fact in work.tx.log.of(piece_facts, piece_facts.c.piece, id)))
         folded = known
         for event in sorted(events, key=lambda e: e.order):
             if not comes_after(folded, event):
@@ -301,4 +316,4 @@ def _replan(planned: PlannedLegs, event: HandlingEvent) -> Replan:
 
 def _numbers(fact: KeptFact, candidates: Sequence[Candidate]) -> list[str]:
     found = [candidate.number for candidate in candidates if candidate.scheme != "departure"]
-    return found or [fact.event.code.replace("\0", "")[:64]]
+    return list(dict.fromkeys(found)) or [fact.event.code.replace("\0", "")[:64]]

@@ -37,5 +37,9 @@ class StoreError(LastscanError):
     """The database cannot do what was asked now; nothing was changed."""
 
 
+class MistakeError(LastscanError):
+    """Something of ours went wrong that nobody foresaw; what it was is the cause. What was begun is undone."""
+
+
 class UnkeepableError(StoreError):
     """The database will never take this as it is: trying again is of no use. Nothing was changed."""

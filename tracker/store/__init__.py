@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as BusyError
 
-from tracker.domain.errors import StoreError, UnkeepableError
+from tracker.domain.errors import MistakeError, StoreError, UnkeepableError
 from tracker.store.booked import BookedShipments
 from tracker.store.device_registry import DeviceRegistry
 from tracker.store.fact_log import PROJECT, FactLog
@@ -43,6 +43,20 @@ class Transaction:
     def folding_again(self) -> bool:
         """Whether a rebuild is under way, so that what is derived says less than the log does."""
         return self.log.position(PROJECT) < self.told_upto
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part that may fail for itself: MistakeError, its writes undone, those before it standing.
+
+        What the database says is no mistake of ours and ends the whole transaction, as always.
+        """
+        try:
+            with self.connection.begin_nested():
+                yield
+        except (SQLAlchemyError, StoreError):
+            raise
+        except Exception as wrong:
+            raise MistakeError(f"{type(wrong).__name__}: {wrong}") from wrong
 
 
 class Store:

@@ -1,6 +1,7 @@
 """Shipments, pieces and their numbers, and the people they belong to."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -76,8 +77,16 @@ class BookedShipments:
         ).scalar()
         return (last or 0) + 1
 
-    def add_piece(self, shipment: int, piece: Piece, *, scheme: str, legs: tuple[Leg, ...], booked: BookedPiece) -> int:
-        """Adds a piece and its number; an earlier journey under the same number ends here."""
+    def add_piece(
+        self,
+        shipment: int,
+        piece: Piece,
+        *,
+        known_as: Sequence[tuple[str, str]],
+        legs: tuple[Leg, ...],
+        booked: BookedPiece,
+    ) -> int:
+        """Adds a piece under each scheme and number it is known as; an earlier journey under one of them ends here."""
         values = {
             "shipment": shipment,
             "number": piece.number,
@@ -93,11 +102,17 @@ class BookedShipments:
             "contents": booked.contents,
         }
         made = int(self._connection.execute(sa.insert(pieces).values(**values).returning(pieces.c.id)).scalar_one())
-        open_ones = (aliases.c.scheme == scheme) & (aliases.c.number == piece.number) & aliases.c.valid_to.is_(None)
-        self._connection.execute(sa.update(aliases).where(open_ones).values(valid_to=piece.booked_at))
-        alias = {"scheme": scheme, "number": piece.number, "piece": made, "valid_from": piece.booked_at}
-        self._connection.execute(sa.insert(aliases).values(**alias))
+        for scheme, number in known_as:
+            open_ones = (aliases.c.scheme == scheme) & (aliases.c.number == number) & aliases.c.valid_to.is_(None)
+            self._connection.execute(sa.update(aliases).where(open_ones).values(valid_to=piece.booked_at))
+            alias = {"scheme": scheme, "number": number, "piece": made, "valid_from": piece.booked_at}
+            self._connection.execute(sa.insert(aliases).values(**alias))
         return made
+
+    def aliases(self, piece: int) -> list[tuple[str, str]]:
+        """Every scheme and number this piece is known as."""
+        query = sa.select(aliases.c.scheme, aliases.c.number).where(aliases.c.piece == piece)
+        return [(row.scheme, row.number) for row in self._connection.execute(query.order_by(aliases.c.number))]
 
     # matching
 
@@ -116,7 +131,7 @@ class BookedShipments:
     def numbered(self, number: str) -> list[int]:
         """Every piece that ever had this number, newest journey first."""
         query = sa.select(aliases.c.piece).where(aliases.c.number == number).order_by(aliases.c.valid_from.desc())
-        return list(self._connection.execute(query).scalars())
+        return list(dict.fromkeys(self._connection.execute(query).scalars()))  # once, though under several schemes
 
     # reading
 

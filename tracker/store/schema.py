@@ -281,6 +281,7 @@ timelines = Table(
     Column("plan", Text, nullable=False),
     Column("judgement", Text, nullable=False),
     Column("judge_again_at", Instant, index=True),
+    Column("stale", Boolean, nullable=False, server_default=sa.false()),
 )
 
 planned_rides = Table(

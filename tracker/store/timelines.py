@@ -32,6 +32,7 @@ class Standing:
     progress: Progress
     plan: Plan
     judgement: Judgement
+    stale: bool = False  # the last fold tripped: fold it from all its facts
 
 
 class Timelines:
@@ -66,16 +67,14 @@ class Timelines:
     # standings
 
     def standing(self, piece: int) -> Standing | None:
-        query = sa.select(timelines.c.progress, timelines.c.plan, timelines.c.judgement).where(
-            timelines.c.piece == piece
-        )
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(sa.select(timelines).where(timelines.c.piece == piece)).one_or_none()
         if row is None:
             return None
         return Standing(
             msgspec.json.decode(row.progress, type=Progress),
             msgspec.json.decode(row.plan, type=Plan),
             msgspec.json.decode(row.judgement, type=Judgement),
+            row.stale,
         )
 
     def keep(
@@ -89,6 +88,7 @@ class Timelines:
             "plan": msgspec.json.encode(standing.plan).decode(),
             "judgement": msgspec.json.encode(standing.judgement).decode(),
             "judge_again_at": judge_again_at,
+            "stale": standing.stale,
         }
         kept = self._connection.execute(sa.update(timelines).where(timelines.c.piece == piece).values(**values))
         if kept.rowcount == 0:
@@ -124,6 +124,11 @@ class Timelines:
 
     def judge_later(self, piece: int, at: datetime | None) -> None:
         self._connection.execute(sa.update(timelines).where(timelines.c.piece == piece).values(judge_again_at=at))
+
+    def mistrust(self, piece: int, *, judge_again_at: datetime) -> None:
+        """What is known stays and is shown, and is folded from all its facts the next time."""
+        where = timelines.c.piece == piece
+        self._connection.execute(sa.update(timelines).where(where).values(stale=True, judge_again_at=judge_again_at))
 
     def due_for_judgement(self, now: datetime, limit: int) -> list[int]:
         query = sa.select(timelines.c.piece).where(timelines.c.judge_again_at <= now)

@@ -320,6 +320,7 @@ def upgrade() -> None:
     sa.Column('plan', sa.Text(), nullable=False),
     sa.Column('judgement', sa.Text(), nullable=False),
     sa.Column('judge_again_at', sa.BigInteger(), nullable=True),
+    sa.Column('stale', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
     sa.PrimaryKeyConstraint('piece')
     )
