@@ -12,7 +12,7 @@ from tracker.domain.booking import BookedPiece, BookingRequest
 from tracker.domain.errors import BadBookingError, LastscanError, UnreadableLabelError
 from tracker.domain.eta import promised
 from tracker.domain.handling import Kind
-from tracker.domain.ids import LicencePlate, S10Number, readings, scattered_serial
+from tracker.domain.ids import Context, LicencePlate, S10Number, identify, scattered_serial
 from tracker.domain.itinerary import HORIZON, Itinerary, Leg, earliest, leg_on
 from tracker.domain.network import Facility
 from tracker.domain.shipment import Piece, PieceKind
@@ -22,6 +22,7 @@ from tracker.store.fact_log import NewFact
 
 SERVICE_LETTERS = "LS"
 COUNTRY = "NL"
+SANDBOX = "ZZ"
 AHEAD = timedelta(days=366)
 """How far ahead a shipment may be ready; nobody has a timetable for later."""
 
@@ -38,6 +39,14 @@ class Booked:
     due_by: datetime
     legs: tuple[Leg, ...]
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """A piece's number as the customer knows it, and every scheme and number it may be scanned under."""
+
+    number: str
+    known_as: tuple[tuple[str, str], ...]
 
 
 class Bookings:
@@ -77,16 +86,17 @@ class Bookings:
             numbered = self._numbers(tx, request)
             shipment = tx.booked.add_shipment(request, account=account, now=now)
             ids = []
-            for (scheme, number), booked in zip(numbered, request.pieces, strict=True):
-                piece = self._piece(tx, request, itinerary, booked, number, places, now)
-                ids.append(tx.booked.add_piece(shipment, piece, scheme=scheme, legs=itinerary.legs, booked=booked))
+            for own, booked in zip(numbered, request.pieces, strict=True):
+                piece = self._piece(tx, request, itinerary, booked, own.number, places, now)
+                legs = itinerary.legs
+                ids.append(tx.booked.add_piece(shipment, piece, known_as=own.known_as, legs=legs, booked=booked))
                 rides = {leg.departure for leg in itinerary.legs}
                 tx.timelines.keep_rides(ids[-1], ridden=rides, ever=rides)
             kept = tx.log.append_once(
                 f"api:{account}",
                 NewFact(
                     kind=Kind.BOOK,
-                    code=numbered[0][1],
+                    code=numbered[0].number,
                     facility=request.origin,
                     happened_at=now,
                     recorded_at=now,
@@ -160,37 +170,48 @@ class Bookings:
             raise BadBookingError(f"the last leg ends at {place}", pointer="/legs")
         return Itinerary(tuple(legs))
 
-    def _numbers(self, tx: Transaction, request: BookingRequest) -> list[tuple[str, str]]:
-        """The scheme and number each piece goes by: its own where it has one, else a fresh S10 number."""
+    def _numbers(self, tx: Transaction, request: BookingRequest) -> list[_Numbered]:
+        """The number each piece goes by: its own where it has one, else a fresh S10 number."""
         given = [None if piece.number is None else self._given(piece, at) for at, piece in enumerate(request.pieces)]
-        numbered: list[tuple[str, str]] = []
+        numbered: list[_Numbered] = []
         for at, own in enumerate(given):
-            if own in numbered:
-                raise BadBookingError(f"two pieces with the number {own[1]}", pointer=f"/pieces/{at}/number")
+            if own and any(not set(own.known_as).isdisjoint(other.known_as) for other in numbered):
+                raise BadBookingError(f"two pieces with the number {own.number}", pointer=f"/pieces/{at}/number")
             numbered.append(own or self._fresh(tx, taken=given))
         return numbered
 
-    def _fresh(self, tx: Transaction, *, taken: Sequence[tuple[str, str] | None]) -> tuple[str, str]:
+    def _fresh(self, tx: Transaction, *, taken: Sequence[_Numbered | None]) -> _Numbered:
         """A number nobody has, not even somebody who came with one of this form."""
         while True:
             counter = tx.meta.next_number("pieces_numbered")
             serial = scattered_serial(counter, key=tx.meta.secret("number_key"))
-            drawn = "s10", str(S10Number(self._service_letters, serial, self._country))
-            if drawn not in taken and tx.booked.next_journey(drawn[1]) == 1:
-                return drawn
+            drawn = str(S10Number(self._service_letters, serial, self._country))
+            known = any(own is not None and own.number == drawn for own in taken)
+            if not known and tx.booked.next_journey(drawn) == 1:
+                return _Numbered(drawn, (("s10", drawn),))
 
-    def _given(self, piece: BookedPiece, at: int) -> tuple[str, str]:
+    def _given(self, piece: BookedPiece, at: int) -> _Numbered:
+        """Under every form of its number. One that fits several carriers goes by all of them, until one is named."""
         pointer = f"/pieces/{at}/number"
         assert piece.number is not None
         try:
             if piece.kind is PieceKind.BAG:
-                return "lpn", str(LicencePlate.parse(piece.number))
+                plate = str(LicencePlate.parse(piece.number))
+                return _Numbered(plate, (("lpn", plate),))
         except UnreadableLabelError as wrong:
             raise BadBookingError(str(wrong), pointer=pointer) from wrong
-        found = [candidate for candidate in readings(piece.number) if candidate.scheme != "departure"]
+        here = Context(carriers=frozenset({"sandbox"} if self._country == SANDBOX else ()), pinned=piece.carrier)
+        found = [one for one in identify(piece.number, context=here) if one.scheme != "departure"]
+        if piece.carrier is not None:
+            found = [one for one in found if one.carrier in (piece.carrier, None)]
         if not found:
-            raise BadBookingError(f"{piece.number[:40]!r} is no number we know the form of", pointer=pointer)
-        return found[0].scheme, found[0].number
+            whose = "we know the form of" if piece.carrier is None else f"of {piece.carrier[:40]!r}"
+            raise BadBookingError(f"{piece.number[:40]!r} is no number {whose}", pointer=pointer)
+        meant = [one for one in found if one.ambiguous] or found[:1]
+        if len({one.number for one in meant}) > 1:
+            whose = " or ".join(f"{one.number} of {one.carrier}" for one in meant)
+            raise BadBookingError(f"this may be {whose}: book it under one of these numbers", pointer=pointer)
+        return _Numbered(meant[0].number, tuple(dict.fromkeys(alias for one in meant for alias in one.aliases)))
 
     def _piece(
         self,

@@ -18,7 +18,7 @@ from tracker.domain.card import (
 )
 from tracker.domain.expectation import next_expected
 from tracker.domain.handling import Kind
-from tracker.domain.ids import readings
+from tracker.domain.ids import MATCHING, identify
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.network import Departure, Facility
 from tracker.domain.notices import Judgement
@@ -274,11 +274,12 @@ class Queries:
 
 
 def _numbered(tx: Transaction, number: str) -> list[int]:
-    for candidate in readings(number):
-        found = tx.booked.numbered(candidate.number)
-        if found:
-            return found
-    return []
+    """Every piece that any reading of this number may mean, by the likeliest first, then the newest."""
+    found: dict[int, None] = {}
+    for candidate in identify(number, context=MATCHING):
+        for _, name in candidate.aliases:
+            found |= dict.fromkeys(tx.booked.numbered(name))
+    return list(found)
 
 
 def _timeline(tx: Transaction, id: int) -> Timeline:

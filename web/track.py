@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from locales import Words
 from tracker.domain.card import PieceCard, public
 from tracker.domain.errors import UnreadableLabelError
-from tracker.domain.ids import S10Number, readings
+from tracker.domain.ids import S10Number, identify, readings
 from tracker.domain.shipment import PieceKind
 from web import places
 from web.journey_map import journey_map
@@ -146,6 +146,8 @@ def typo_hint(number: str) -> str | None:
                 "The check digit does not match: in {number} one of the digits is wrong, or two have changed places.",
                 number=places.spaced(bare),
             )
+    if identify(number):  # another carrier's, which a shipper may have booked
+        return None
     if bare.isdigit() and bare:
         return say("A bag tag has ten digits; this number has {count}.", count=len(bare))
     return say("A parcel's number looks like LS 1234 5678 5 NL, a bag's like 0220 208212.")

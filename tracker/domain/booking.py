@@ -23,13 +23,14 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class BookedPiece:
-    """`number` is given for what has one already, a bag's licence plate; else one is drawn."""
+    """`number` is given for what has one already, a bag's licence plate or a carrier's; else one is drawn."""
 
     kind: PieceKind = PieceKind.PARCEL
     number: str | None = None
     weight_g: int | None = None
     size_mm: tuple[int, int, int] | None = None
     contents: str | None = None
+    carrier: str | None = None  # whose number it is, where it could be that of several
 
 
 @dataclass(frozen=True, slots=True)

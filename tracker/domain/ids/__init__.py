@@ -1,5 +1,7 @@
 """Numbers and names: parsed once at the edge, valid ever after."""
 
+from tracker.domain.ids.candidate import ANYWHERE, MATCHING, Candidate, Context, is_ambiguous
+from tracker.domain.ids.identify import identify
 from tracker.domain.ids.names import (
     DepartureName,
     facility_code,
@@ -10,17 +12,22 @@ from tracker.domain.ids.names import (
     wire_name,
 )
 from tracker.domain.ids.plate import NOTHING_READ, LicencePlate
-from tracker.domain.ids.readings import Candidate, readings
+from tracker.domain.ids.readings import readings
 from tracker.domain.ids.s10 import S10Number, scattered_serial
 
 __all__ = [
+    "ANYWHERE",
+    "MATCHING",
     "NOTHING_READ",
     "Candidate",
+    "Context",
     "DepartureName",
     "LicencePlate",
     "S10Number",
     "facility_code",
     "facility_of_site",
+    "identify",
+    "is_ambiguous",
     "is_departure",
     "is_epoch",
     "is_wire_name",

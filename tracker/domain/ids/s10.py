@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 
 from tracker.domain.errors import UnreadableLabelError
+from tracker.domain.ids.posts import POSTS, POSTS_NOT_LISTED, SANDBOX, carrier_of
+from tracker.domain.ids.scheme import Parts, Scheme
 
 _SHAPE = re.compile(r"([A-Z]{2})(\d{8})(\d)([A-Z]{2})")
 _WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
@@ -56,3 +58,39 @@ def scattered_serial(counter: int, *, key: bytes) -> str:
         mask = hmac.digest(key, bytes([turn]) + right.to_bytes(2, "big"), hashlib.sha256)
         left, right = right, (left + int.from_bytes(mask[:4], "big")) % 10**4
     return f"{left:04d}{right:04d}"
+
+
+def _agrees(parts: Parts) -> bool:
+    return check_digit(parts["serial"]) == int(parts["check"])
+
+
+def _of_a_post(parts: Parts) -> bool:
+    return (parts["country"] in POSTS or parts["country"] in POSTS_NOT_LISTED) and _agrees(parts)
+
+
+def _post(parts: Parts) -> str:
+    country = parts["country"]
+    return f"of {POSTS[country]}" if country in POSTS else f"of {POSTS_NOT_LISTED[country]}, not verified"
+
+
+def _carrier(parts: Parts) -> str:
+    return carrier_of(parts["country"])
+
+
+_SAYS = "UPU S10: two letters, eight digits, a check digit (modulo 11), a country"
+_NUMBER = r"[A-Z]{2}(?P<serial>\d{8})(?P<check>\d)"
+
+SCHEMES = (
+    Scheme(
+        name="s10", carrier=None, lengths=[13], shape=_NUMBER + "(?P<country>[A-Z]{2})", says=_SAYS,
+        passes=_of_a_post, marked=True, carrier_of=_carrier, tells=_post,
+    ),
+    Scheme(
+        name="s10", carrier="sandbox", lengths=[13], shape=_NUMBER + SANDBOX, says=f"{_SAYS}; of the sandbox",
+        passes=_agrees, marked=True, only_named=True,
+    ),
+    Scheme(
+        name="s10", carrier=None, lengths=[13], shape=_NUMBER + "[A-Z]{2}", says=f"{_SAYS} without a post we know",
+        passes=_agrees, marked=True, only_named=True,
+    ),
+)  # fmt: skip
