@@ -39,7 +39,7 @@ def _for_people(report: PictureReport) -> list[str]:
     if report.error is not None:
         return [f"{path}: {_visible(report.error)}"]
     if not report.reads:
-        return [f"{path}: no read"]
+        return [f"{path}: no read" + (f"; {report.advice}" if report.advice else "")]
     return [f"{path}: {read.symbology} {_visible(read.text)}" for read in report.reads]
 
 

@@ -34,7 +34,8 @@ def _answer(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         picture = open_picture(content, tuple(request["formats"]))
-        reads = Reader(request["symbologies"], request["lengths"], mode=Mode.STILL).look(picture)
+        reader = Reader(request["symbologies"], request["lengths"], mode=Mode.STILL)
+        reads = reader.look(picture)
     except PictureRefusedError as refusal:
         return {"refused": str(refusal)}
     except MemoryError:
@@ -44,7 +45,7 @@ def _answer(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         {"symbology": read.symbology, "text": read.text, "confidence": read.confidence, "box": read.box}
         for read in reads
     ]
-    return {"reads": items, "ms": round(ms, 2)}
+    return {"reads": items, "ms": round(ms, 2), "advice": reader.advice()}
 
 
 def _limit_memory() -> None:

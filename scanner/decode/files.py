@@ -22,6 +22,7 @@ class PictureReport:
     reads: tuple[Read, ...]
     ms: float  # opening and reading, by the wall
     error: str | None
+    advice: str | None = None  # what would help where bars were found and none read, e.g. "closer"
 
     def as_json(self) -> dict[str, Any]:
         """The line `lastscan decode --jsonl` prints; its keys are stable."""
@@ -38,6 +39,7 @@ class PictureReport:
             ],
             "ms": self.ms,
             "error": self.error,
+            "advice": self.advice,
         }
 
 
@@ -68,9 +70,9 @@ def _report(path: Path, child: ReadingChild) -> PictureReport:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-        reads, ms = child.read(content)
+        answer = child.answer(content)
     except OSError as failure:
         return PictureReport(str(path), (), 0.0, f"cannot be opened: {failure.strerror}; check the path")
     except PictureRefusedError as refusal:
         return PictureReport(str(path), (), 0.0, str(refusal))
-    return PictureReport(str(path), tuple(reads), ms, None)
+    return PictureReport(str(path), tuple(answer.reads), answer.ms, None, answer.advice)

@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from scanner.decode.picture import FILES, MAX_BYTES, PictureRefusedError, open_picture
 from scanner.decode.readings import Box, Read
@@ -34,6 +34,14 @@ PATIENCE = 15.0  # seconds by the wall: a child that neither answers nor burns C
 OUT_OF_CPU = getattr(signal, "SIGXCPU", 0)
 DID_NOT_START = "the reading process does not start; run `lastscan doctor` to see what is missing"
 DID_NOT_SURVIVE = "the picture took more time or memory than a picture may; take it again, closer and sharper"
+
+
+class Answer(NamedTuple):
+    """The accepted reads, the milliseconds they took, and where there are none what would help, if anything."""
+
+    reads: list[Read]
+    ms: float
+    advice: str | None
 
 
 class Fall(StrEnum):
@@ -85,17 +93,22 @@ class ReadingChild:
             self._end()
 
     def read(self, content: bytes) -> tuple[list[Read], float]:
-        """The accepted reads of one picture file's content, and the milliseconds it took.
+        """As `answer`, without the advice."""
+        answer = self.answer(content)
+        return answer.reads, answer.ms
+
+    def answer(self, content: bytes) -> Answer:
+        """What came of one picture file's content.
 
         Raises PictureRefusedError when it is no picture, too large, or the child did not survive it.
         """
         if len(content) > MAX_BYTES:
             open_picture(content)  # refuses it in words, and nothing is sent
         with self._one_at_a_time:
-            answer = self._ask(content)
-        if "refused" in answer:
-            raise PictureRefusedError(answer["refused"])
-        return [_read_from(item) for item in answer["reads"]], float(answer["ms"])
+            said = self._ask(content)
+        if "refused" in said:
+            raise PictureRefusedError(said["refused"])
+        return Answer([_read_from(item) for item in said["reads"]], float(said["ms"]), said["advice"])
 
     def _ask(self, content: bytes) -> dict[str, Any]:
         if self._child is not None and self._child.poll() is not None:

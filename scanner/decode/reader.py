@@ -50,6 +50,7 @@ class Reader:
         """Forget the votes: what comes now is another label."""
         self._votes = Votes(self._lengths, self._expected)
         self._frame = 0
+        self._last: Image.Image | None = None
 
     @property
     def has_second_voter(self) -> bool:
@@ -63,8 +64,9 @@ class Reader:
         is in the picture.
         """
         self._frame += 1
+        self._last = frame if frame.mode == "L" else frame.convert("L")
         read_frame(
-            frame if frame.mode == "L" else frame.convert("L"),
+            self._last,
             self._votes,
             frame=self._frame,
             mode=self._mode,
@@ -77,6 +79,22 @@ class Reader:
     def glimpsed(self) -> list[Read]:
         """Codes of this label still short of a vote: for the courier's eyes, not for the journal."""
         return self._votes.glimpsed()
+
+    def advice(self) -> str | None:
+        """What would help: "too dark", "closer", "hold it still", "turn it" or "another angle".
+
+        None when the last frame read, showed no bars, or OpenCV is not installed. Takes some milliseconds, once a
+        courier waits for it; not for every frame.
+        """
+        if self._last is None or self._votes.accepted(self._frame):
+            return None
+        try:
+            import numpy as np
+
+            from scanner.decode.advice import advice_for
+        except ImportError:
+            return None
+        return advice_for(np.asarray(self._last))
 
 
 def read_picture(

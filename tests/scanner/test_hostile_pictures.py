@@ -197,6 +197,6 @@ def test_files_and_folders_are_reported_one_by_one(tmp_path, child):
         ("/notes.txt", False, False),
     ]
     [good] = [report.as_json() for report in reports if report.reads]
-    assert set(good) == {"path", "reads", "ms", "error"}
+    assert set(good) == {"path", "reads", "ms", "error", "advice"}
     assert set(good["reads"][0]) == {"symbology", "text", "confidence", "box"}
     assert [len(corner) for corner in good["reads"][0]["box"]] == [2, 2, 2, 2]
