@@ -29,6 +29,14 @@ class UnprintableLabelError(Exception):
     """This text cannot stand on a label in this symbology; the message says what can."""
 
 
+def symbols(text: str, symbology: str) -> list[int]:
+    """The Code 128 symbols behind the bars, from the start on, without the check symbol and the stop."""
+    modules(text, symbology)
+    code = Gs1_128(text) if symbology == Symbology.GS1_128 else Code128(text)
+    code.build()
+    return [int(value) for value in code.encoded]
+
+
 def modules(text: str, symbology: str) -> str:
     """The bars as `1` and `0`, one character a module, without quiet zones.
 

@@ -1,43 +1,49 @@
-"""A label as a picture: what a 203 dpi printer would put on paper, dot by dot."""
+"""A page as a picture: what a thermal printer puts on paper, dot by dot, with soft edges of letters."""
 
 from __future__ import annotations
 
-import functools
 import io
+from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from scanner.label.layout import HEIGHT, WIDTH, Label, layout
+from scanner.label.forms import page_of
+from scanner.label.ink import ink
+from scanner.label.label import Label
+from scanner.label.page import Line, Page, Rectangle
 
-DOTS_PER_INCH = {203: 1, 406: 2, 609: 3}  # what thermal printers have: whole dots a module in each
-
-
-def draw(label: Label, dpi: int = 203) -> Image.Image:
-    """The whole label in grey (mode `L`), 800 x 1200 pixels at 203 dpi; 406 and 609 are larger.
-
-    Raises UnprintableLabelError, and ValueError for another resolution.
-    """
-    if dpi not in DOTS_PER_INCH:
-        raise ValueError(f"{dpi} dpi would break bars between dots; choose one of {sorted(DOTS_PER_INCH)}")
-    scale = DOTS_PER_INCH[dpi]
-    plan = layout(label)
-    picture = Image.new("L", (WIDTH * scale, HEIGHT * scale), 255)
-    pen = ImageDraw.Draw(picture)
-    for bar in plan.bars.rectangles():
-        right, bottom = bar.x + bar.width, bar.y + bar.height
-        picture.paste(0, (bar.x * scale, bar.y * scale, right * scale, bottom * scale))
-    for line in plan.lines:
-        pen.text((line.x * scale, line.y * scale), line.text, fill=0, font=_font(line.size * scale))
-    return picture
+MM_PER_INCH = 25.4
 
 
-def png(label: Label) -> bytes:
-    """The label as a PNG file that knows its size on paper."""
+def draw(label: Label, dpi: int = 203, font: Path | None = None) -> Image.Image:
+    """The whole label in grey (mode `L`); a parcel's has 800 x 1200 pixels at 203 dpi. Raises as `page_of` does."""
+    return picture_of(page_of(label, dpi), font)
+
+
+def png(page: Page, font: Path | None = None) -> bytes:
+    """The page as a PNG file that knows its size on paper."""
     file = io.BytesIO()
-    draw(label).save(file, "PNG", dpi=(203.2, 203.2), optimize=True)
+    dpi = page.dots_per_mm * MM_PER_INCH
+    picture_of(page, font).save(file, "PNG", dpi=(dpi, dpi), optimize=True)
     return file.getvalue()
 
 
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def picture_of(page: Page, font: Path | None = None) -> Image.Image:
+    """The page in grey. Raises UnprintableLabelError when no typeface has its letters."""
+    picture = Image.new("L", (page.width, page.height), 255)
+    for item in page.items:
+        match item:
+            case Line():
+                letters = ink(item, font)
+                colour = 255 if item.white else 0
+                picture.paste(colour, (letters.x, letters.y), letters.picture)
+            case Rectangle():
+                _fill(picture, item)
+            case _:
+                for black in item.rectangles():
+                    _fill(picture, black)
+    return picture
+
+
+def _fill(picture: Image.Image, black: Rectangle) -> None:
+    picture.paste(0, (black.x, black.y, black.x + black.width, black.y + black.height))

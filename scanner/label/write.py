@@ -5,34 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scanner.label.layout import Label
+from scanner.label.forms import page_of
+from scanner.label.label import Label
 from scanner.label.pdf import pdf
 from scanner.label.png import png
+from scanner.label.sheet import on_a4
 from scanner.label.svg import svg
 from scanner.label.zpl import zpl
 
 FORMATS = ("png", "svg", "pdf", "zpl")
-SHEET_FORMATS = ("pdf", "zpl")  # those that hold several labels
+SEVERAL_PAGES = ("pdf", "zpl")
 
 
-def as_bytes(labels: Sequence[Label], format: str) -> bytes:
-    """The labels as the content of one file. Several need a format of SHEET_FORMATS.
+def as_bytes(
+    labels: Sequence[Label], format: str, *, dpi: int = 203, sheet: bool = False, font: Path | None = None
+) -> bytes:
+    """The labels as the content of one file: one a page, or with `sheet` as many to an A4 page as fit.
 
-    Raises UnprintableLabelError when one cannot be drawn, and ValueError for a format or number we do not do.
+    A roll has no sheets: ZPL is one label after another. `font` is a file for letters our typeface lacks. Raises
+    UnprintableLabelError when a label cannot be drawn, and ValueError for a format, resolution or number of labels we
+    do not do.
     """
     if format not in FORMATS:
         raise ValueError(f"{format!r} is no format of ours; choose one of {', '.join(FORMATS)}")
-    if not labels or (len(labels) > 1 and format not in SHEET_FORMATS):
-        raise ValueError(f"{len(labels)} labels do not go into one {format}; choose one of {', '.join(SHEET_FORMATS)}")
+    pages = [page_of(label, dpi) for label in labels]
+    if sheet and format != "zpl":
+        pages = on_a4(pages)
+    if not pages or (len(pages) > 1 and format not in SEVERAL_PAGES):
+        pdf_or_zpl = " or ".join(SEVERAL_PAGES)
+        raise ValueError(f"{len(labels)} labels do not go into one {format}; choose {pdf_or_zpl}, or a sheet of fewer")
     match format:
         case "png":
-            return png(labels[0])
+            return png(pages[0], font)
         case "svg":
-            return svg(labels[0])
+            return svg(pages[0])
         case "pdf":
-            return pdf(labels)
+            return pdf(pages, font)
         case _:
-            return zpl(labels)
+            return zpl(pages, font)
 
 
 def write(label: Label, format: str, path: str | Path) -> None:

@@ -48,9 +48,8 @@ def test_a_number_that_would_not_scan_back_is_not_printed(tmp_path, number):
     assert not (tmp_path / "label.png").exists()
 
 
-def test_many_labels_go_on_a_sheet(tmp_path):
+def test_many_labels_follow_each_other_on_a_roll(tmp_path):
     file = tmp_path / "labels.zpl"
     numbers = ["LS123456785NL", "0220456789"]
-    assert run(label, *numbers, "--format", "zpl", "-o", file).exit_code == 2
-    assert run(label, *numbers, "--sheet", "--format", "zpl", "-o", file).exit_code == 0
+    assert run(label, *numbers, "--format", "zpl", "-o", file).exit_code == 0
     assert file.read_text().count("^XA") == 2

@@ -31,13 +31,13 @@ def texts(picture, **settings):
     return [(read.symbology, read.text) for read in read_picture(picture, **settings)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(parcels)
 def test_any_parcel_label_is_read_back_exactly(number):
     assert texts(draw(Label.for_number(number))) == [(Symbology.CODE128, number)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(plates)
 def test_any_bag_tag_is_read_back_exactly(plate):
     assert texts(draw(Label.for_number(plate)), lengths={"itf": [10]}) == [(Symbology.ITF, plate)]
@@ -60,26 +60,21 @@ def test_an_sscc_comes_back_as_gs1_128_with_its_separator():
     assert (read.symbology, read.text) == ("gs1-128", "42094105\x1d9400111206206406260787")
 
 
-@pytest.mark.parametrize("dpi", [203, 406, 609])
+@pytest.mark.parametrize("dpi", [203, 300, 406, 600])
 def test_a_label_reads_at_every_resolution_printers_have(dpi):
     assert texts(draw(Label.for_number(PARCEL), dpi)) == [(Symbology.CODE128, PARCEL)]
-
-
-def test_a_resolution_that_would_split_dots_is_refused():
-    with pytest.raises(ValueError, match="choose one of"):
-        draw(Label.for_number(PARCEL), 300)
 
 
 def test_the_box_lies_on_the_bars():
     [read] = read_picture(draw(Label.for_number(PARCEL)))
     across, down = [x for x, _ in read.box], [y for _, y in read.box]
-    assert (min(across), max(across)) == (pytest.approx(166, abs=3), pytest.approx(634, abs=3))
-    assert (min(down), max(down)) == (pytest.approx(480, abs=5), pytest.approx(720, abs=5))
+    assert (min(across), max(across)) == (pytest.approx(88, abs=4), pytest.approx(712, abs=4))
+    assert (min(down), max(down)) == (pytest.approx(868, abs=5), pytest.approx(1092, abs=5))
 
 
 def test_several_codes_in_one_picture_are_all_read():
     label = draw(Label.for_number(PARCEL))
-    label.paste(strip(BAG, Symbology.ITF), (100, 900))
+    label.paste(strip(BAG, Symbology.ITF), (100, 500))
     reader = Reader(lengths={"itf": [10]}, wanted=["code128", "itf"])
     assert sorted(read.text for read in reader.look(label)) == [BAG, PARCEL]
 
