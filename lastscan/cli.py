@@ -25,6 +25,7 @@ COMMANDS = {
     "log": "looking",
     "rebuild": "looking",
     "decode": "capture",
+    "identify": "identify",
     "label": "capture",
     "scan": "scan",
 }
