@@ -36,7 +36,7 @@ FAMILY = {
     Symbology.CODE128: "Code128", Symbology.GS1_128: "Code128", Symbology.ITF: "ITF", Symbology.CODE39: "Code39",
     Symbology.CODE93: "Code93", Symbology.CODABAR: "Codabar", Symbology.EAN: "EAN/UPC", Symbology.QR: "QRCode",
     Symbology.DATAMATRIX: "DataMatrix", Symbology.PDF417: "PDF417", Symbology.AZTEC: "Aztec",
-    Symbology.MAXICODE: "MaxiCode",
+    Symbology.MAXICODE: "MaxiCode", Symbology.TWO_OF_FIVE: "IATA2of5",
 }  # fmt: skip
 RETAIL = "EAN/UPC"
 NEGATIVES = "negatives"

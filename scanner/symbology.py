@@ -17,6 +17,7 @@ class Symbology(StrEnum):
     CODE39 = "code39"
     CODE93 = "code93"
     CODABAR = "codabar"
+    TWO_OF_FIVE = "2of5"
     EAN = "ean"
     QR = "qr"
     DATAMATRIX = "datamatrix"
@@ -38,7 +39,7 @@ COURIER = frozenset(Symbology) - {Symbology.EAN}
 def readable(words: Iterable[str]) -> frozenset[Symbology]:
     """The symbologies of a device's configuration that we have a reader for.
 
-    Words without a reader (`keyed`, `2of5`, those of a later protocol) are left out: not reading is an
+    Words without a reader (`keyed`, those of a later protocol) are left out: not reading is an
     answer, guessing is not. Code 128 and GS1-128 are the same bars, so either word switches both on.
     """
     known = {BY_WORD[word] for word in words if word in BY_WORD}

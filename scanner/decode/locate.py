@@ -47,6 +47,17 @@ class Crop:
         return (first, second, third, fourth)
 
 
+def halves(crop: Crop) -> list[tuple[str, Crop]]:
+    """The upper and the lower half of a crop: the same bars, by other pixels."""
+    middle = crop.pixels.shape[0] // 2
+    lower = crop.to_picture.copy()
+    lower[:, 2] += middle * crop.to_picture[:, 1]
+    return [
+        ("upper", Crop(crop.pixels[:middle], crop.to_picture, crop.turned)),
+        ("lower", Crop(crop.pixels[middle:], lower, crop.turned)),
+    ]
+
+
 def bars(picture: Grey) -> list[Crop]:
     """Up to four stretches of parallel bars, largest first, cut from the full picture and turned upright."""
     if min(picture.shape) < THIN:

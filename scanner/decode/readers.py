@@ -99,7 +99,7 @@ class Zxing:
 
 @functools.cache
 def _zxing_formats(symbologies: frozenset[Symbology]) -> zxingcpp.BarcodeFormats:
-    names = {name for symbology in symbologies for name in _ZXING_FORMATS[symbology]}
+    names = {name for symbology in symbologies for name in _ZXING_FORMATS.get(symbology, ())}
     return zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat[name] for name in sorted(names)])
 
 

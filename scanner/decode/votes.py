@@ -5,6 +5,7 @@
 | QR, Data Matrix, PDF417, Aztec, MaxiCode | one read | they correct errors and know when they cannot |
 | Code 128, GS1-128 | two agreeing reads, one by zxing-cpp | or one whose number has a check digit that agrees |
 | ITF | two agreeing reads, a length on the site's list | no list: six digits at least; never part of a longer read |
+| 2 of 5 | two agreeing reads from different pixels, a length on the site's list | no list: ten digits, as a bag tag |
 | Code 39, Codabar, Code 93 | two agreeing reads | one alone is shown, not accepted |
 | EAN, UPC | two agreeing reads from different pixels, one of them zxing-cpp's | off unless asked for |
 
@@ -25,6 +26,7 @@ from scanner.decode.readings import Box, Read, Sighting
 from scanner.symbology import MATRIX, Symbology
 from tracker.domain.ids import readings
 
+LENGTHS_2_OF_5 = frozenset({10})  # where a site has given no list
 SHORTEST_ITF = 6  # digits, where a site has given no list
 NEVER_ZBAR_ALONE = frozenset({Symbology.CODE128, Symbology.GS1_128, Symbology.EAN})
 CHECKED_SCHEMES = frozenset({"s10"})  # numbers with a check digit of their own
@@ -101,15 +103,17 @@ class Votes:
         zbar_alone = {reader for _, reader in ballot.voters} == {"zbar"}
         if zbar_alone and ballot.symbology in NEVER_ZBAR_ALONE:
             return False
-        if ballot.symbology is Symbology.EAN:
+        if ballot.symbology in (Symbology.EAN, Symbology.TWO_OF_FIVE):
             return len({view for view, _ in ballot.voters}) >= 2
         return len(ballot.voters) >= 2
 
     def _eligible(self, ballot: _Ballot) -> bool:
         lengths = self._lengths.get(ballot.symbology)
+        if ballot.symbology is Symbology.TWO_OF_FIVE:
+            lengths = lengths or LENGTHS_2_OF_5
         if lengths and len(ballot.text) not in lengths:
             return False
-        if ballot.symbology is not Symbology.ITF:
+        if ballot.symbology not in (Symbology.ITF, Symbology.TWO_OF_FIVE):
             return True
         if not lengths and len(ballot.text) < SHORTEST_ITF:
             return False
@@ -121,7 +125,7 @@ class Votes:
         return any(
             short.text in long.text and len(long.text) > len(short.text) and not _phantom(long, beside=short)
             for long in self._ballots.values()
-            if long.symbology is Symbology.ITF
+            if long.symbology is short.symbology
         )
 
 
