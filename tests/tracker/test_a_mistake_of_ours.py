@@ -29,13 +29,15 @@ def test_one_piece_trips_and_the_others_go_on(world: World, monkeypatch: pytest.
     world.fold()
     assert world.queries.card(lucky).state is State.ACCEPTED  # type: ignore[union-attr]
     stuck = world.queries.card(unlucky)
-    assert stuck is not None and stuck.state is State.BOOKED and [e.kind for e in stuck.entries] == ["book", "accept"]
+    assert stuck is not None
+    assert (stuck.state, [e.kind for e in stuck.entries]) == (State.BOOKED, ["book", "accept"])
 
     monkeypatch.setattr(project, "judge", judge)
     world.scans(unlucky, Kind.SORT, "sea-st", at(1.2))
     world.fold()
     mended = world.queries.card(unlucky)
-    assert mended is not None and mended.state is State.MOVING
+    assert mended is not None
+    assert mended.state is State.MOVING
     assert project.rebuild(world.store, world.clock) == {}
 
 
