@@ -365,7 +365,7 @@ class FullScreen:
             case Mode.KIND:
                 kinds = self._kinds()
                 named = [f"{key} {kind.replace('_', ' ')}" for key, kind in zip(_MENU_KEYS, kinds, strict=False)]
-                return Page("What is done to the pieces? Its letter, then ENTER", _columns(named), asks=True)
+                return Page("Kind: its letter, then ENTER", _columns(named), asks=True)
             case Mode.PLACE:
                 return Page("Sort point: scan or type it", ["Empty: none."], asks=True)
             case Mode.INTO:

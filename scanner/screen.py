@@ -124,6 +124,8 @@ def draw(view: View, width: int, height: int, glyphs: Glyphs = UNICODE) -> list[
     head = _head(view, width, glyphs, wide=wide)
     foot = _foot(view, width, glyphs, wide=wide)
     panel = _panel(view, width, glyphs, tall=tall)
+    if view.page and not tall:  # a small screen gives the question all it has
+        head, panel, foot = head[:1], [], foot[-3:]
     if tall:
         head.append(_row(glyphs.line * width, width, "dim"))
         foot.insert(0, _row(glyphs.line * width, width, "dim"))
@@ -181,7 +183,7 @@ def list_words(view: View, glyphs: Glyphs) -> str:
         return ""
     if checklist.list is None:
         why = view.list_trouble or "asking for it"
-        return f"No list yet: {why}{glyphs.dot}{checklist.loaded} loaded"
+        return f"none yet ({why}){glyphs.dot}{checklist.loaded} loaded"
     words = (
         f"{len(checklist.scanned)} of {len(checklist.expected)}{glyphs.dot}"
         f"missing {len(checklist.missing)}{glyphs.dot}surplus {len(checklist.surplus)}"
@@ -275,7 +277,7 @@ def _page(page: Page, width: int, room: int, glyphs: Glyphs) -> list[Text]:
 def _foot(view: View, width: int, glyphs: Glyphs, *, wide: bool) -> list[Text]:
     rows: list[Text] = []
     if view.checklist is not None:
-        label = "Load list: " if wide else ""
+        label = "Load list: " if wide else "" if view.checklist.list else "list: "
         words = label + list_words(view, glyphs)
         if cell_len(words) > width - 2:
             words = words.rpartition(glyphs.dot)[0] or words
