@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.domain.carriers_numbers import INVALID, VALID
 from tests.domain.laws import trade
 from tracker.domain.errors import UnreadableLabelError
-from tracker.domain.ids import MATCHING, Candidate, Context, identify, is_ambiguous
+from tracker.domain.ids import MATCHING, Candidate, Context, identify, is_ambiguous, readings
 from tracker.domain.ids.checks import doubled_mod10, gs1_mod10, luhn, mod7, mod37_36, weighted_mod11
 from tracker.domain.ids.gs1 import elements, epc_uri, sscc_of_epc
 from tracker.domain.ids.posts import POSTS, POSTS_NOT_LISTED
@@ -420,6 +420,28 @@ def test_a_container_code_is_written_as_its_web_uri() -> None:
 
 
 # --- any text at all ---
+
+
+_OURS = (
+    st.from_regex(r"[A-Z]{2}[0-9]{9}[A-Z]{2}", fullmatch=True)
+    | digits(10)
+    | st.from_regex(r" ?[A-Z]{2}[0-9]{1,4}/2026-1[0-9]-[0-3][0-9]", fullmatch=True)
+    | st.text(max_size=40)
+)
+
+
+@given(_OURS | st.builds("".join, st.tuples(st.sampled_from(["]C0", "]I0", "]d1", "]"]), _OURS)))
+@trade
+def test_what_we_print_is_matched_as_what_we_print(text: str) -> None:
+    ours = {(candidate.scheme, candidate.number) for candidate in readings(text)}
+    assert ours <= {alias for candidate in identify(text, context=MATCHING) for alias in candidate.aliases}
+
+
+@given(digits(8), st.text(string.ascii_uppercase, min_size=2, max_size=2))
+@trade
+def test_a_number_booked_under_any_country_is_matched(serial: str, country: str) -> None:
+    number = f"LS{serial}{check_digit(serial)}{country}"
+    assert read_as(number, "s10") is not None
 
 
 @given(st.text(max_size=250) | st.text(SIGNS + " -()]\x1d/", max_size=60))
