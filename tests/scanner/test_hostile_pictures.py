@@ -10,6 +10,7 @@ import struct
 import time
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -120,6 +121,14 @@ def test_47_kb_that_unfold_to_800_mb_are_refused_before_they_do():
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (2, 2), (900, 3)])
 def test_a_picture_thin_as_a_hair_is_no_read(size):
     assert Reader(mode=Mode.STILL).look(Image.new("L", size, 90)) == []
+
+
+def test_a_strip_is_not_turned_into_a_hundred_times_its_pixels():
+    pytest.importorskip("cv2")
+    from scanner.decode import retouch
+
+    strip_ = np.zeros((15_000, 64), np.uint8)
+    assert max(view.pixels.size for _, view in retouch.views(strip_)) < 12_000_000
 
 
 @pytest.mark.needs_zbar
