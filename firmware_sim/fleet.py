@@ -1,4 +1,4 @@
-"""All virtual handhelds of one process: who scans what, and who is off line."""
+"""The virtual handhelds of the demo: who scans what, and who is off line."""
 
 import random
 import threading
@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from firmware_sim.clock import Business
-from firmware_sim.device import Habits, OnBeep, Registration, VirtualDevice
+from firmware_sim.device import Habits, OnBeep, VirtualHandheld
+from firmware_sim.engine import BELT
 from firmware_sim.journey import Handling
 from firmware_sim.radio import Radio
+from firmware_sim.rim import Registration, linked_to
 from firmware_sim.sight import Eyes, Sight
+from firmware_sim.storage import Directory
 
-SEVERITY = 0.4  # of a belt where somebody sees to the lamps: nineteen frames in twenty read
 FLICKERS = 0.01
 LOOKERS = 2  # labels read at once; the readers leave the interpreter alone while they work
 STATION = "-st"  # how the site of a station ends: only trucks call there
@@ -53,19 +55,19 @@ class Fleet:
         self._eyes = threading.local()
         self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix="eyes")
         self._scans = 0
-        self._at_site: dict[str, list[VirtualDevice]] = {}
+        self._at_site: dict[str, list[VirtualHandheld]] = {}
         given = sorted(registrations, key=lambda each: each.dev)
         last_at_site = {each.site: each.dev for each in given}
         for each in given:
-            device = VirtualDevice(
+            device = VirtualHandheld(
                 each,
-                journals / each.dev,
+                Directory(journals / each.dev),
                 habits_of(
                     seed,
                     each.dev,
                     carries_flights=each.dev == last_at_site[each.site] and not each.site.endswith(STATION),
                 ),
-                url=url,
+                new_rim=linked_to(url),
                 business=business,
                 on_beep=on_beep,
                 chance=random.Random(f"{seed}/link/{each.dev}"),
@@ -73,7 +75,7 @@ class Fleet:
             self._at_site.setdefault(each.site, []).append(device)
 
     @property
-    def devices(self) -> Sequence[VirtualDevice]:
+    def devices(self) -> Sequence[VirtualHandheld]:
         return [device for devices in self._at_site.values() for device in devices]
 
     def start(self) -> None:
@@ -98,19 +100,20 @@ class Fleet:
     def _look(self, numbered: tuple[Handling, int]) -> Sight:
         handling, number = numbered
         if not hasattr(self._eyes, "mine"):
-            self._eyes.mine = Eyes(SEVERITY)
+            self._eyes.mine = Eyes(BELT)
         eyes: Eyes = self._eyes.mine
         return eyes.look(handling.code, handling.sym, f"{self._seed}/{number}")
 
     def heed_radio(self, now: datetime) -> None:
+        """Everybody goes off or on line; whose battery is low by now gets another one."""
         for device in self.devices:
             device.heed_radio(now)
+            if device.battery.is_low:
+                device.change_battery()
 
     def change_battery(self, nth: int) -> None:
         """A device goes off and comes back, with a new start of its clock and whatever its journal holds."""
-        device = self.devices[nth % len(self.devices)]
-        device.stop()
-        device.start()
+        self.devices[nth % len(self.devices)].change_battery()
 
     def come_back(self) -> None:
         """Everybody on line."""

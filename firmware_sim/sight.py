@@ -38,6 +38,17 @@ class Eyes:
         self._severity = severity
         self._reader = Reader(lengths={"itf": [10]})
 
+    def glance(self, text: str, sym: str, seed: str) -> Sight | None:
+        """The frames of one pull of the trigger; None where not one of them reads."""
+        chance = random.Random(seed)
+        camera = LabelCamera(strip(text, Symbology(sym)), chance, self._severity)
+        self._reader.next_label()
+        for frame in range(1, FRAMES_IN_PASSING + 1):
+            reads = self._reader.look(camera.frame())
+            if reads:
+                return Sight(text, reads[0].text, reads[0].symbology.value, frame)
+        return None
+
     def look(self, text: str, sym: str, seed: str) -> Sight:
         """Frames of one label until one reads; the same seed sees the same frames. Nothing is ever typed."""
         chance = random.Random(seed)

@@ -12,8 +12,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.clock import VirtualClock
-from firmware_sim.device import Habits, Registration, VirtualDevice
+from firmware_sim.clock import RealTimeClock, VirtualClock
+from firmware_sim.device import Directory, Habits, Registration, VirtualHandheld, linked_to
 from firmware_sim.fleet import habits_of
 from firmware_sim.journey import Handling
 from firmware_sim.radio import Radio
@@ -28,12 +28,12 @@ NOBODY = "mqtt://127.0.0.1:9"  # the discard port: no broker answers there
 TAG = "0027123456"
 
 
-def handheld(directory: Path, beeps: list[tuple[str, str, int, str]]) -> VirtualDevice:
-    return VirtualDevice(
+def handheld(directory: Path, beeps: list[tuple[str, str, int, str]]) -> VirtualHandheld:
+    return VirtualHandheld(
         H1,
-        directory,
+        Directory(directory),
         Habits(Radio(1, H1.dev), wall_offset=timedelta(hours=-1), drift_ppm=50),
-        url=NOBODY,
+        new_rim=linked_to(NOBODY),
         business=lambda: NOON,
         on_beep=lambda *beep: beeps.append(beep),
         chance=random.Random(1),
@@ -74,7 +74,7 @@ def test_a_handheld_killed_has_everything_it_beeped(tmp_path: Path) -> None:
         import json, os, random, signal
         from datetime import UTC, datetime
         from pathlib import Path
-        from firmware_sim.device import Habits, Registration, VirtualDevice
+        from firmware_sim.device import Directory, Habits, Registration, VirtualHandheld, linked_to
         from firmware_sim.journey import Handling
         from firmware_sim.radio import Radio
         from firmware_sim.sight import Sight
@@ -85,9 +85,10 @@ def test_a_handheld_killed_has_everything_it_beeped(tmp_path: Path) -> None:
             print(json.dumps([ep, q, code]), flush=True)
             if q == 7:
                 os.kill(os.getpid(), signal.SIGKILL)
-        device = VirtualDevice(
-            Registration("sea-h1", "sea", "11" * 32, "secret"), Path({str(tmp_path / "journal")!r}),
-            Habits(Radio(1, "sea-h1")), url={NOBODY!r}, business=lambda: noon, on_beep=beep, chance=random.Random(1),
+        device = VirtualHandheld(
+            Registration("sea-h1", "sea", "11" * 32, "secret"), Directory(Path({str(tmp_path / "journal")!r})),
+            Habits(Radio(1, "sea-h1")), new_rim=linked_to({NOBODY!r}), business=lambda: noon, on_beep=beep,
+            chance=random.Random(1),
         )
         device.start()
         while True:
@@ -116,7 +117,8 @@ def test_a_radio_without_outages_is_never_off() -> None:
 @given(st.integers(0, 10**6), st.floats(-200, 200), st.integers(-500, 500))
 def test_the_running_time_never_steps_whatever_the_wall_clock_says(minutes: int, ppm: float, hours: int) -> None:
     now = [NOON]
-    clock = VirtualClock(lambda: now[0], booted_at=NOON, boot=3, wall_offset=timedelta(hours=hours), drift_ppm=ppm)
+    real = RealTimeClock(lambda: now[0], offset=timedelta(hours=hours), drift_ppm=ppm)
+    clock = VirtualClock(real, booted_at=NOON, boot=3)
     before = clock.stamp()
     now[0] += timedelta(minutes=minutes)
     after = clock.stamp()
