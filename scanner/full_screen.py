@@ -23,7 +23,7 @@ from scanner.screen import Page, Sending, View
 from scanner.sources import Source
 from scanner.terminal import Terminal, TerminalGoneError
 from scanner.wedge import DOWN, ESCAPE, PAGE_DOWN, PAGE_UP, QUIT, UP, Entered, Scanned, Wedge, symbology_of
-from scanner.workplace import Workplace, is_piece, spelled
+from scanner.workplace import Workplace, departure_in, is_piece, spelled
 from tracker.domain.handling import Kind
 
 LOOK_AT_BATTERY_EVERY = 60.0
@@ -133,6 +133,7 @@ class FullScreen:
         self._wanted: set[str] = set()
         self._battery_at = float("-inf")
         self._charge: float | None = None
+        self._taken_at = 0.0
         self._done = False
 
     def run(self) -> None:
@@ -243,6 +244,12 @@ class FullScreen:
         self._record(text.strip(), "keyed")
 
     def _record(self, code: str, sym: str) -> None:
+        departure = departure_in(code) if self._workplace.kind == Kind.LOAD else None
+        if departure is not None:  # the card at the door: what comes now goes into it
+            self._workplace.into = departure
+            self._open(Mode.SCANNING)
+            self._hint = f"Now loading into {departure}"
+            return
         taken = self._workplace.take(code, sym)
         self._sound(taken.outcome)
         self._hint, self._sure = "", None
@@ -250,7 +257,7 @@ class FullScreen:
             self._mode, self._first = Mode.SCANNING, 0
 
     def _sound(self, outcome: Outcome) -> None:
-        now = self._monotonic()
+        now = self._taken_at = self._monotonic()
         self._rings.clear()
         for pause in outcome.sound.rhythm:
             now += pause
@@ -330,6 +337,7 @@ class FullScreen:
             now=datetime.fromtimestamp(workplace.wall() / 1000, tz=UTC).astimezone(),
             sending=self._sending(),
             latest=workplace.recent[0] if workplace.recent else None,
+            latest_age=self._monotonic() - self._taken_at,
             recent=workplace.recent,
             typed=typed,
             verdict=verdict(typed),

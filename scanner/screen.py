@@ -19,6 +19,7 @@ from scanner.load_list import Checklist
 from scanner.workplace import Taken
 
 AMBER_AFTER, RED_AFTER = 30.0, 15 * 60.0
+CALM_AFTER = 10.0  # seconds; by then a good scan is no news, and its colour would hide the next one
 WIDE = 72
 TALL = 20
 
@@ -106,6 +107,7 @@ class View:
     now: datetime
     sending: Sending
     latest: Taken | None = None
+    latest_age: float = 0.0
     recent: Sequence[Taken] = ()
     typed: str = ""
     verdict: Verdict = NOTHING_TYPED
@@ -211,7 +213,8 @@ def _panel(view: View, width: int, glyphs: Glyphs, *, tall: bool) -> list[Text]:
     if latest is None:
         style, lines = "", ["Ready", "Scan a label, or type its number.", ""]
     else:
-        style = _STYLES[latest.outcome]
+        over = latest.outcome in (Outcome.RECORDED, Outcome.AGAIN) and view.latest_age >= CALM_AFTER
+        style = _WORD_STYLES[latest.outcome] if over else _STYLES[latest.outcome]
         lines = [f"{glyphs.mark(latest.outcome)} {latest.outcome.word}", spaced(latest.code), visible(latest.detail)]
     rows = [_row(f"  {line}", width, style) for line in lines]
     if cell_len(lines[2]) > width - 2:

@@ -93,9 +93,7 @@ class Round:
 @click.option("--op", help="Who scans.")
 @click.option("--device", "dev", default=DEFAULT_DEVICE, show_default=True, help="Which registered handheld this is.")
 @click.option("--site", help=f"Where a new {DEFAULT_DEVICE} is registered.  [default: {DEMO_SITE}]")
-@click.option(
-    "--camera", help="On the screen: a camera by its number, such as 0, or a video; needs the extra scan."
-)
+@click.option("--camera", help="On the screen: a camera by its number, such as 0, or a video; needs the extra scan.")
 @click.option(
     "--watch", type=click.Path(path_type=Path, file_okay=False), help="On the screen: read pictures put in here."
 )

@@ -1,5 +1,9 @@
 """One sound means it is kept, and nothing else sounds like it."""
 
+from pathlib import Path
+
+import pytest
+
 from scanner import feedback
 from scanner.feedback import Outcome, Sound
 from scanner.handheld import Recorded
@@ -43,3 +47,9 @@ def test_waiting_says_that_it_is_safe():
     assert words == (
         "2 scans wait for the tracker's receipt (off line); safe in the journal, and sent by the next `lastscan scan`"
     )
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_is_explained(outcome):
+    rows = [row for row in Path("docs/handheld.md").read_text().splitlines() if row.startswith("| ")]
+    assert sum(row.strip("| ").replace("*", "").startswith(f"{outcome.word} |") for row in rows) == 1

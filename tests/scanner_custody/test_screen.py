@@ -91,6 +91,17 @@ def test_what_waits_turns_amber_and_then_red(seconds, style):
     assert Sending(0, seconds).style == ""
 
 
+def test_a_good_scan_grows_calm_and_what_needs_a_hand_does_not():
+    def colour(outcome: Outcome, age: float) -> str:
+        taken = Taken("LS123456785NL", outcome, "", 0, "sort")
+        return str(draw(replace(EMPTY, latest=taken, latest_age=age), 80, 24)[4].style)
+
+    assert colour(Outcome.RECORDED, 1.0) == "bold black on green"
+    assert colour(Outcome.RECORDED, 11.0) == "green"
+    for outcome in (Outcome.NOT_EXPECTED, Outcome.NOT_RECORDED, Outcome.DAMAGED, Outcome.UNREADABLE):
+        assert colour(outcome, 1.0) == colour(outcome, 1000.0)
+
+
 def test_how_long_is_said_in_a_word():
     assert [span(s) for s in (0, 89, 90, 3600, 5400, 86400, 200000)] == [
         "0 s", "89 s", "1 min", "60 min", "1 h", "24 h", "2 days",

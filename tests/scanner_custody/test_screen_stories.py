@@ -160,7 +160,10 @@ def test_kind_place_and_container_are_chosen_once_and_stand_on_top(sits_down, tm
 
 def test_a_load_list_is_checked_off_closed_and_there_again_without_a_network(sits_down):
     pages = Pages(OURS, THEIRS, "LS100000003NL")
-    ada = sits_down("--load", LH716.lower(), "--web", pages.url)
+    ada = sits_down("--kind", "load", "--web", pages.url)
+    ada.sees("LOAD", "Ready")
+    ada.scans(LH716)  # the card at the door
+    ada.sees("Now loading into LH716", "nothing waits")
     ada.sees("LOAD → LH716/2026-11-12", "0 of 3 · missing 3 · surplus 0", "Missing 3", "0220456789  OSL")
     assert pages.asked[0] == "Basic bXktaGFuZGhlbGQ6cA=="  # my-handheld:p
     ada.scans(OURS)
@@ -178,7 +181,7 @@ def test_a_load_list_is_checked_off_closed_and_there_again_without_a_network(sit
     assert f"surplus 1: {STRANGER}" in said
     pages.close()
 
-    again = sits_down("--load", LH716, "--web", pages.url)
+    again = sits_down("--load", LH716.lower(), "--web", pages.url)
     again.sees("1 of 3 · missing 2 · surplus 1", " old")
     again.scans(THEIRS)
     again.sees("2 of 3 · missing 1 · surplus 1", "3 waiting")
