@@ -29,7 +29,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from lastscan.broker.amqtt_plugins import Gate, plugins
-from lastscan.broker.launch import HOST, BrokerFailedError, Ports, Registry
+from lastscan.broker.registry import HOST, BrokerFailedError, Ports, Registry
 
 LARGEST_PACKET = 65536
 SIGNED_IN = "lastscan.signed_in"  # set on a session whose password was right

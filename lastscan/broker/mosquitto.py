@@ -16,7 +16,7 @@ from typing import IO
 
 import structlog
 
-from lastscan.broker.launch import HOST, BrokerFailedError, Ports, Registry
+from lastscan.broker.registry import HOST, BrokerFailedError, Ports, Registry
 from lastscan.broker.rules import acl_file, password_file
 
 COME_UP_WITHIN_S = 5.0
