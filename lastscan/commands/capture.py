@@ -21,8 +21,9 @@ from scanner.label import (
     as_bytes,
     tracking_link,
 )
-from scanner.label.sscc import check_digit, sscc_of
-from tracker.domain.ids import readings
+from scanner.label.sscc import sscc_of
+from tracker.domain.ids import identify
+from tracker.domain.ids.checks import gs1_mod10
 
 
 @click.command()
@@ -146,11 +147,11 @@ def _label_of(number: str, kind: Kind | None) -> Label:
     if kind is Kind.CONTAINER:
         raise click.UsageError(f"{_visible(number)}: not an SSCC; {_why_no_sscc(number)}")
     found = {
-        SCHEME_KINDS.get(candidate.scheme, Kind.PARCEL): candidate.number for candidate in reversed(readings(number))
+        SCHEME_KINDS.get(candidate.scheme, Kind.PARCEL): candidate.number for candidate in reversed(identify(number))
     }
     if not found:
         raise click.UsageError(
-            f"{_visible(number)}: not an S10 number with the right check digit, not ten digits of a bag, "
+            f"{_visible(number)}: no number we know with the right check digit, not ten digits of a bag, "
             f"not a departure such as AA1234/2026-11-21, and not an SSCC; {_why_no_sscc(number)}"
         )
     meant = kind or next(each for each in (Kind.BAG, Kind.DEPARTURE, Kind.PARCEL) if each in found)
@@ -167,5 +168,5 @@ SCHEME_KINDS = {"lpn": Kind.BAG, "departure": Kind.DEPARTURE, "sscc": Kind.CONTA
 def _why_no_sscc(number: str) -> str:
     digits = number.replace(" ", "")
     if digits.isascii() and digits.isdigit() and len(digits) in (17, 18):
-        return f"the check digit of {digits[:17]} is {check_digit(digits[:17])}"
+        return f"the check digit of {digits[:17]} is {gs1_mod10(digits[:17])}"
     return "that has 18 digits"

@@ -6,13 +6,13 @@ import segno
 
 from scanner.label.bars import QUIET_ZONE, UnprintableLabelError, modules
 from scanner.label.page import BASELINE, Bars, Item, Line, Page, Rectangle, Square
-from scanner.label.typeface import plain, reach, width
+from scanner.label.typeface import extent, plain, reach, width
 from scanner.symbology import Symbology
 
 WIDEST_MODULE = 0.5  # mm; GS1 asks for 0.495 at least on containers, and a wet label on a belt reads the better for it
 FINEST_MODULE = 0.25  # mm; less no camera resolves
 QR_QUIET_ZONE = 4  # modules
-SMALLEST_LETTERS = 1.8  # mm, a capital; smaller ones are not read but guessed
+SMALLEST_LETTERS = 1.625  # mm, a capital; smaller ones are not read but guessed
 
 
 class Draft:
@@ -37,27 +37,41 @@ class Draft:
         self.box(left, y, self.wide - left - right, 0.375)
 
     def line(
-        self, text: str, x: float, y: float, *, tall: float, wide: float, align: str = "left", white: bool = False
-    ) -> float:
+        self,
+        text: str,
+        x: float,
+        y: float,
+        *,
+        tall: float,
+        wide: float,
+        room: float | None = None,
+        align: str = "left",
+        white: bool = False,
+    ) -> None:
         """Text whose capitals are `tall`, Chinese letters somewhat taller; less where it would be wider than `wide`.
 
-        `y` is where they begin. Far too long a text is cut, with an ellipsis. Returns how tall they became.
+        `y` is where they begin; with `room` they stand in the middle of that height, accents and tails within it. Far
+        too long a text is cut, with an ellipsis.
         """
         text = plain(text)
         if not text:
-            return tall
-        room, (up, down, taller) = self.dots(wide), reach(text)
+            return
+        space, (up, down, taller), (above, below) = self.dots(wide), reach(text), extent(text)
         least = self.dots(SMALLEST_LETTERS / (up + down))
-        size = max(min(self.dots(tall * taller / (up + down)), int(room / max(width(text, 1), 0.01))), least)
-        if width(text, size) > room + 1:
-            while len(text) > 1 and width(text + "…", size) > room:
+        size = max(min(self.dots(tall * taller / (up + down)), int(space / max(width(text, 1), 0.01))), least)
+        if room is not None:
+            size = min(size, int((self.dots(room) - 2) / (above + below)))  # a dot of white on either side
+        if width(text, size) > space + 1:
+            while len(text) > 1 and width(text + "…", size) > space:
                 text = text[:-1].rstrip()
             text += "…"
-        taken = min(round(width(text, size)), room)
-        start = self.dots(x) + {"left": 0, "right": room - taken, "middle": (room - taken) // 2}[align]
-        top = self.dots(y) - round(size * (BASELINE - up))
-        self._items.append(Line(text, start, top, taken, size, white))
-        return size * (up + down) / self.dots_per_mm
+        taken = min(round(width(text, size)), space)
+        start = self.dots(x) + {"left": 0, "right": space - taken, "middle": (space - taken) // 2}[align]
+        foot = self.dots(y) + up * size
+        if room is not None:
+            ceiling, floor = self.dots(y) + above * size, self.dots(y + room) - below * size
+            foot = max(min(self.dots(y) + (self.dots(room) + (up - down) * size) / 2, floor), ceiling)
+        self._items.append(Line(text, start, round(foot - size * BASELINE), taken, size, white))
 
     def bars(self, text: str, symbology: Symbology, y: float, *, high: float) -> None:
         """A barcode in the middle, its modules as wide as fit with their quiet zones.

@@ -62,7 +62,8 @@ def plain(text: str) -> str:
     """A line for people: composed letters, control characters as blanks, cut off where no label could hold it."""
     composed = unicodedata.normalize("NFC", text)
     visible = "".join(letter if letter.isprintable() else " " for letter in composed)
-    return " ".join(visible.split())[:LONGEST_LINE]
+    line = " ".join(visible.split())
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
 
 
 def reach(text: str) -> tuple[float, float, float]:
@@ -71,6 +72,14 @@ def reach(text: str) -> tuple[float, float, float]:
     if any(ord(letter) >= FIRST_SQUARE for letter in text):
         return SQUARES_UP, SQUARES_DOWN, SQUARES_TALLER
     return CAPITALS, 0, 1
+
+
+def extent(text: str) -> tuple[float, float]:
+    """How far a line's ink goes above and below the baseline, of the size: Å and J go further than L does."""
+    up, down, _ = reach(text)
+    ours = "".join(letter for letter in text if OUR_FACE.has(letter))
+    _, top, _, bottom = OUR_FACE.at(_MEASURED_AT).getbbox(ours, anchor="ls")
+    return max(up, -top / _MEASURED_AT), max(down, bottom / _MEASURED_AT)
 
 
 def width(text: str, size: float) -> float:

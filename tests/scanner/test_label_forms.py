@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from scanner.label import LANGUAGES, Kind, Label, UnprintableLabelError, tracking_link
 from scanner.label.fonts import subset
 from scanner.label.forms import page_of
+from scanner.label.ink import ink
 from scanner.label.label import grouped
-from scanner.label.page import DOTS_PER_MM, Bars, Line, Square
-from scanner.label.sscc import check_digit, sscc_of
+from scanner.label.page import DOTS_PER_MM, Bars, Line, Rectangle, Square
+from scanner.label.sscc import sscc_of
 from scanner.label.typeface import OUR_FACE, OURS, reach
 from scanner.label.words import WORDS, letters
 from scanner.symbology import Symbology
@@ -49,6 +51,35 @@ def test_a_long_place_is_smaller_and_an_endless_one_is_cut():
     page = page_of(replace(Label("LS123456785NL"), origin="Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch"))
     [cut] = [item for item in page.items if isinstance(item, Line) and item.text.endswith("…")]
     assert cut.text.startswith("Llanfair")
+
+
+@pytest.mark.parametrize("place", ["OSL", "LEJ", "Århus", "Jyväskylä", "Bad Neuenahr-Ahrweiler", "Ấp Q"])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_no_letters_run_into_others_whatever_their_accents_and_tails(number, place):
+    label = replace(
+        Label.for_number(number),
+        service=place,
+        origin=place,
+        destination=place,
+        on=date(2026, 8, 31),
+        recipient=(place,) * 5,
+        sender=(place,) * 3,
+        link="https://track.example.org/t/1",
+    )
+    boxes = []
+    for item in page_of(label).items:
+        if isinstance(item, Line):
+            letters = ink(item)
+            boxes.append((item, letters.x, letters.y, letters.picture.width, letters.picture.height))
+        else:
+            boxes.append((item, item.x, item.y, item.width, item.height))
+    for (one, *first), (other, *second) in combinations(boxes, 2):
+        x, y, wide, high = first
+        left, top, width, height = second
+        apart = left >= x + wide or left + width <= x or top >= y + high or top + height <= y
+        framed = isinstance(one, Rectangle) and isinstance(other, Line) and other.white
+        within = x <= left and y <= top and left + width <= x + wide and top + height <= y + high
+        assert (framed and within) or apart, (one, other)
 
 
 lines_of_text = st.text(st.characters(codec="utf-8"), max_size=70)
@@ -132,8 +163,7 @@ def test_a_number_says_what_its_label_is():
 
 
 def test_the_check_digit_of_a_container_is_gs1s():
-    assert check_digit("34012345123456789") == 5
-    assert check_digit("10614141123456789") == 7
+    assert sscc_of("(00) 340123451234567895") == "340123451234567895"
     assert sscc_of("106141411234567897") == "106141411234567897"
     assert sscc_of("106141411234567896") is None
     assert sscc_of("１06141411234567897") is None

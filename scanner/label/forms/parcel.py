@@ -6,15 +6,20 @@ millimetres stay white above and below, so that four of them go on an A4 page.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from scanner.label.draft import Draft
 from scanner.label.label import RECIPIENT_LINES, SENDER_LINES, Label
 from scanner.label.page import Page
+from scanner.label.typeface import CAPITALS, plain, width
 from scanner.symbology import Symbology
 
 WIDE, HIGH = 100, 150
 EDGE = 4
 FOOT = 136.5  # mm, where the bars end
 QR_SIDE = 28
+CAPTION, GAP = 3.75, 0.625  # mm, with the white below it; above the next
+SENDER_TALL, PITCH = 1.875, 1.55  # mm; of the letters, from line to line
 
 
 def parcel_label(label: Label, dots_per_mm: int) -> Page:
@@ -22,7 +27,7 @@ def parcel_label(label: Label, dots_per_mm: int) -> Page:
     band(draft, label)
     origin_and_day(draft, label)
     if label.sender or label.recipient or label.link:
-        place(draft, label.words.destination, label.destination, high=22, bottom=72)
+        place(draft, label.words.destination, label.destination, high=22, bottom=71.5)
         draft.rule(72.5)
         names(draft, label, top=75, bottom=foot - 1)
         follow(draft, label, top=73.5)
@@ -37,17 +42,17 @@ def band(draft: Draft, label: Label) -> None:
     draft.box(EDGE - 1, 5, WIDE - 2 * EDGE + 2, 17)
     wide = WIDE - 2 * EDGE - 2
     if not label.service.strip():
-        draft.line(label.heading, EDGE + 1, 8.5, tall=9, wide=wide, white=True)
+        draft.line(label.heading, EDGE + 1, 6, tall=9, wide=wide, room=15, white=True)
         return
-    draft.line(label.service, EDGE + 1, 8.5, tall=9, wide=wide - 24, white=True)
+    draft.line(label.service, EDGE + 1, 6, tall=9, wide=wide - 24, room=15, white=True)
     draft.line(label.heading, WIDE - EDGE - 23, 14, tall=3.5, wide=22, align="right", white=True)
 
 
 def origin_and_day(draft: Draft, label: Label) -> None:
     draft.line(label.words.origin, EDGE, 24.5, tall=2.25, wide=24)
-    draft.line(label.origin, EDGE, 29, tall=8.5, wide=24)
+    draft.line(label.origin, EDGE, 28, tall=8.5, wide=24, room=11.5)
     draft.line(label.words.day, 34, 24.5, tall=2.25, wide=24)
-    draft.line(label.day, 34, 29, tall=8.5, wide=WIDE - EDGE - 34)
+    draft.line(label.day, 34, 28, tall=8.5, wide=WIDE - EDGE - 34, room=11.5)
     draft.rule(40.5)
 
 
@@ -55,28 +60,42 @@ def place(draft: Draft, caption: str, text: str, *, high: float, bottom: float) 
     """The place as large as the width allows, or room to write it by hand."""
     top = 46
     draft.line(caption, EDGE, 42.5, tall=2.25, wide=30)
-    tall = Draft(WIDE, HIGH, draft.dots_per_mm).line(text, EDGE, top, tall=high, wide=WIDE - 2 * EDGE)
-    draft.line(text, EDGE, (top + bottom - tall) / 2, tall=high, wide=WIDE - 2 * EDGE)
+    draft.line(text, EDGE, top, tall=high, wide=WIDE - 2 * EDGE, room=bottom - top)
 
 
 def names(draft: Draft, label: Label, *, top: float, bottom: float) -> None:
-    """Who gets it, and smaller who sent it; more lines, smaller letters."""
+    """Who gets it, a line each; below, as small as can be read and run together, who sent it."""
     wide = WIDE - 2 * EDGE - (QR_SIDE + 1 if label.link else 0)
-    blocks = [
-        (label.words.recipient, [line for line in label.recipient if line.strip()][:RECIPIENT_LINES], 3.5),
-        (label.words.sender, [line for line in label.sender if line.strip()][:SENDER_LINES], 2.25),
-    ]
-    said = [(caption, lines, tall) for caption, lines, tall in blocks if lines]
-    captions = 4.0 * len(said)
-    needed = sum(len(lines) * tall * 1.55 for _, lines, tall in said)
-    squeeze = min(1.0, (bottom - top - captions) / needed) if needed else 1.0
-    for caption, lines, tall in said:
-        draft.line(caption, EDGE, top, tall=1.875, wide=wide)
-        top += 3.5
-        for line in lines:
-            draft.line(line, EDGE, top, tall=tall * squeeze, wide=wide)
-            top += tall * 1.55 * squeeze
-        top += 0.5
+    recipient = [line for line in label.recipient if line.strip()][:RECIPIENT_LINES]
+    sender = run_together(label.sender[:SENDER_LINES], wide=wide, tall=SENDER_TALL)
+    if recipient:
+        left = bottom - top - CAPTION - (CAPTION + GAP + len(sender) * SENDER_TALL * PITCH if sender else 0)
+        tall = min(3.5, left / len(recipient) / PITCH)
+        draft.line(label.words.recipient, EDGE, top, tall=1.875, wide=wide)
+        top += CAPTION
+        for line in recipient:
+            draft.line(line, EDGE, top - tall * (PITCH - 1) / 2, tall=tall, wide=wide, room=tall * PITCH)
+            top += tall * PITCH
+        top += GAP
+    if sender:
+        draft.line(label.words.sender, EDGE, top, tall=1.875, wide=wide)
+        top += CAPTION
+        for line in sender:
+            above = SENDER_TALL * (PITCH - 1) / 2
+            draft.line(line, EDGE, top - above, tall=SENDER_TALL, wide=wide, room=SENDER_TALL * PITCH)
+            top += SENDER_TALL * PITCH
+
+
+def run_together(lines: Iterable[str], *, wide: float, tall: float) -> list[str]:
+    """The same lines on fewer, as many beside each other as fit."""
+    joined: list[str] = []
+    for line in map(plain, lines):
+        beside = f"{joined[-1]}, {line}" if joined else line
+        if joined and width(beside, tall / CAPITALS) <= wide:
+            joined[-1] = beside
+        elif line:
+            joined.append(line)
+    return joined
 
 
 def follow(draft: Draft, label: Label, *, top: float) -> None:

@@ -31,19 +31,19 @@ def bag_tag(label: Label, dots_per_mm: int) -> Page:
 def _face(label: Label, dots_per_mm: int) -> Page:
     draft, words, wide = Draft(WIDE, FACE, dots_per_mm), label.words, WIDE - 2 * EDGE
     draft.line(words.destination, EDGE, 1, tall=2, wide=wide)
-    draft.line(label.destination, EDGE, 5, tall=17, wide=wide)
+    draft.line(label.destination, EDGE, 4, tall=17, wide=wide, room=20)
     draft.box(EDGE - 1, 25, wide + 2, 10)
-    draft.line(label.service or label.heading, EDGE, 27, tall=5.25, wide=wide, white=True)
-    draft.line(label.day, EDGE, 37.5, tall=6, wide=wide)
+    draft.line(label.service or label.heading, EDGE, 25.5, tall=5.5, wide=wide, room=9, white=True)
+    draft.line(label.day, EDGE, 36, tall=6.5, wide=wide, room=9)
     via = f"{words.origin} {label.origin}" if label.origin.strip() else ""
-    draft.line(via, EDGE, 46, tall=3, wide=wide)
+    draft.line(via, EDGE, 45.5, tall=3, wide=wide, room=5)
     draft.bars(label.text, label.symbology, 52, high=18)
     draft.line(label.number, EDGE, 72.5, tall=5, wide=wide, align="middle")
     name, *more = (*label.recipient, "")
-    draft.line(name, EDGE, 80, tall=3.25, wide=wide)
+    draft.line(name, EDGE, 79, tall=3.25, wide=wide, room=5.5)
     beside = QR_SIDE if label.link else 0
     for place, line in enumerate(more[:3]):
-        draft.line(line, EDGE + beside, 86 + 5 * place, tall=3, wide=wide - beside)
+        draft.line(line, EDGE + beside, 85 + 5 * place, tall=3, wide=wide - beside, room=5)
     if label.link:
         draft.qr(label.coded_link, EDGE - 1.5, 84, side=QR_SIDE)
         draft.line(words.follow, EDGE + QR_SIDE, 103, tall=2, wide=wide - QR_SIDE)
