@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tracker.domain.errors import LastscanError
-from tracker.domain.ids import S10Number, readings
+from tracker.domain.ids import S10Number, identify, is_ambiguous, readings
 
 _POSTAL = re.compile(r"[A-Z]{1,2}|[A-Z]{2}\d{1,9}|[A-Z]{2}\d{9}[A-Z]{1,2}")
 _POSTAL_LENGTH = 13
@@ -48,7 +48,7 @@ def verdict(typed: str) -> Verdict:
             case _:
                 return Verdict(Look.GOOD, "check digit right")
     if not _POSTAL.fullmatch(bare):
-        return _number(bare)
+        return _of_a_carrier(typed) or _number(bare)
     missing = _POSTAL_LENGTH - len(bare)
     if missing:
         return Verdict(Look.UNFINISHED, f"{missing} more")
@@ -57,6 +57,17 @@ def verdict(typed: str) -> Verdict:
     except LastscanError:
         return Verdict(Look.WRONG, "check digit does not agree: look again")
     return Verdict(Look.GOOD, "check digit right")  # pragma: no cover  # readings() knows every S10 number
+
+
+def _of_a_carrier(typed: str) -> Verdict | None:
+    """A number of any carrier we know. Where it may be several, it is shown as that, and none is chosen."""
+    found = identify(typed, "keyed")
+    if not found:
+        return None
+    whose = [candidate.carrier or candidate.scheme for candidate in found]
+    if is_ambiguous(found):
+        return Verdict(Look.GOOD, f"may be {' or '.join(list(dict.fromkeys(whose))[:3])}: compare it")
+    return Verdict(Look.GOOD, f"{whose[0]} number{': compare it' if found[0].confirm else ''}")
 
 
 def _number(bare: str) -> Verdict:

@@ -25,7 +25,7 @@ from scanner.journal import Journal
 from tracker import wire
 from tracker.domain.errors import LastscanError
 from tracker.domain.handling import Kind
-from tracker.domain.ids import readings
+from tracker.domain.ids import MATCHING, identify, is_ambiguous, readings
 
 FETCH_TIMEOUT = 10.0
 FETCH_AGAIN_AFTER = 60.0
@@ -125,13 +125,19 @@ class Checklist:
             self._surplus[_known_as(code)] = None
 
     def _listed(self, code: str) -> str | None:
+        """The piece of the list that this code means: as it stands, or by the long or short form of its number."""
+        if code.strip() in self._expected:
+            return code.strip()
         named = [candidate.number for candidate in readings(code)]
-        return next((number for number in (*named, code.strip()) if number in self._expected), None)
+        if not any(number in self._expected for number in named):
+            named += [number for each in identify(code, context=MATCHING) for _, number in each.aliases]
+        return next((number for number in named if number in self._expected), None)
 
 
 def _known_as(code: str) -> str:
-    found = readings(code)
-    return found[0].number if found else code.strip()
+    """The number a person would know; where it may be several, the code as it was read."""
+    found = readings(code) or identify(code)
+    return found[0].number if found and not is_ambiguous(found) else code.strip()
 
 
 def _is_departure(code: str) -> bool:

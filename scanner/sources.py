@@ -17,6 +17,7 @@ from PIL import Image
 OUT_OF_VIEW_AFTER = 1.0
 SURE_ENOUGH = 0.9  # below it a weak code was seen once: shown, never taken
 OPEN_AGAIN_AFTER = 2.0
+OPEN_AGAIN_AT_MOST = 30.0  # a camera that is not there must not fill the log in days
 LOOK_EVERY = 0.5  # at the folder
 
 
@@ -82,12 +83,16 @@ class Source:
         self._thread.join(timeout)
 
     def _run_for_ever(self) -> None:
+        pause = OPEN_AGAIN_AFTER
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 self._run()
             except Exception as failure:  # noqa: BLE001  a camera or a driver that trips must not end the shift
                 self._tell_trouble(str(failure) or type(failure).__name__)
-                self._stopping.wait(OPEN_AGAIN_AFTER)
+                pause = OPEN_AGAIN_AFTER if time.monotonic() - began > OPEN_AGAIN_AT_MOST else pause
+                self._stopping.wait(pause)
+                pause = min(OPEN_AGAIN_AT_MOST, pause * 2)
 
     def _run(self) -> None:
         raise NotImplementedError

@@ -26,6 +26,7 @@ from rich.text import Text
 from scanner.wedge import Keys
 
 ESCAPE_WITHIN = 0.05  # what follows ESC later than this is another key
+LOG_AT_MOST = 1 << 20  # bytes at the start; then it begins anew
 _ENTER_SCREEN, _LEAVE_SCREEN = "\x1b[?1049h\x1b[2J\x1b[H", "\x1b[0m\x1b[?25h\x1b[?1049l"
 
 
@@ -154,6 +155,8 @@ def errors_into(path: Path) -> Iterator[None]:
     kept = os.dup(2)
     try:
         aside = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if os.fstat(aside).st_size > LOG_AT_MOST:
+            os.ftruncate(aside, 0)
     except OSError:
         aside = os.open(os.devnull, os.O_WRONLY)
     os.dup2(aside, 2)

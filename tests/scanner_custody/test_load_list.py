@@ -89,6 +89,12 @@ def test_a_withdrawn_scan_was_never_made(listed, loaded, rng):
     assert outcome(checklist) == outcome(without)
 
 
+def test_the_long_barcode_of_a_listed_number_is_that_piece():
+    checklist = Checklist(RUN, load_list(["9101026837331000039521"]))
+    assert checklist.check("420221539101026837331000039521") is True
+    assert (checklist.scanned, checklist.surplus) == (("9101026837331000039521",), ())
+
+
 def test_without_a_list_nobody_says_what_belongs():
     checklist = Checklist(RUN)
     assert checklist.check("LS123456785NL") is None

@@ -133,6 +133,8 @@ def test_the_symbology_is_what_the_scanner_says_and_nothing_else(scanned, code, 
         ("022045678", Look.UNFINISHED),
         ("0220456789", Look.GOOD),
         ("LH716/2026-11-12", Look.GOOD),
+        ("1Z5R89390357567127", Look.GOOD),
+        ("1Z5R89390357567128", Look.UNKNOWN),
         ("hello", Look.UNKNOWN),
     ],
 )
