@@ -84,6 +84,7 @@ class Bookings:
             places = tx.network.facilities()
             itinerary = self._plan(tx, request, places, now)
             numbered = self._numbers(tx, request)
+            self._refuse_taken(tx, request, numbered, account)
             shipment = tx.booked.add_shipment(request, account=account, now=now)
             ids = []
             for own, booked in zip(numbered, request.pieces, strict=True):
@@ -179,6 +180,17 @@ class Bookings:
                 raise BadBookingError(f"two pieces with the number {own.number}", pointer=f"/pieces/{at}/number")
             numbered.append(own or self._fresh(tx, taken=given))
         return numbered
+
+    def _refuse_taken(
+        self, tx: Transaction, request: BookingRequest, numbered: Sequence[_Numbered], account: str
+    ) -> None:
+        """Booking a number ends its journey before. That is for whoever booked that journey alone to do."""
+        for at, (piece, own) in enumerate(zip(request.pieces, numbered, strict=True)):
+            if piece.number is not None and tx.booked.under_way_for(own.number) not in (None, account):
+                raise BadBookingError(
+                    f"{own.number} is under way for somebody else; it can be booked when that journey has ended",
+                    pointer=f"/pieces/{at}/number",
+                )
 
     def _fresh(self, tx: Transaction, *, taken: Sequence[_Numbered | None]) -> _Numbered:
         """A number nobody has, not even somebody who came with one of this form."""

@@ -28,6 +28,7 @@ from tests.tracker.world import (
 from tracker.booking import BadBookingError, Bookings, IdempotencyConflictError
 from tracker.domain.booking import BookedPiece, BookingRequest, Party
 from tracker.domain.errors import StoreError
+from tracker.domain.handling import Kind
 from tracker.domain.ids import S10Number
 from tracker.domain.shipment import PieceKind
 from tracker.store.booked import BookedShipments
@@ -153,6 +154,18 @@ def test_a_number_that_was_booked_before_begins_another_journey(world: World, bo
         assert book(bookings, pieces=(BAG,)) == (BAG_TAG,)
     world.fold()
     assert [card.journey for card in world.queries.candidates(BAG_TAG)] == [2, 1]
+
+
+def test_a_number_under_way_for_somebody_else_cannot_be_taken(world: World, bookings: Bookings) -> None:
+    request = replace(REQUEST, pieces=(BAG,))
+    bookings.book(request, account="ours")
+    with pytest.raises(BadBookingError, match="under way for somebody else") as refused:
+        bookings.book(request, account="theirs")
+    assert refused.value.pointer == "/pieces/0/number"
+    world.fold()
+    world.scans(BAG_TAG, Kind.DELIVER, "bos", at(20.0))
+    world.fold()
+    assert bookings.book(request, account="theirs").numbers == (BAG_TAG,)
 
 
 def test_a_number_is_kept_in_its_one_spelling(bookings: Bookings) -> None:

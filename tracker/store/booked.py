@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from tracker.domain.booking import BookedPiece, BookingRequest, Party
 from tracker.domain.itinerary import Leg
 from tracker.domain.shipment import Piece, PieceKind, Promise
-from tracker.store.schema import accounts, aliases, answers, people, pieces, shipments
+from tracker.domain.timeline import State
+from tracker.store.schema import accounts, aliases, answers, people, pieces, shipments, timelines
 
 SLACK = timedelta(days=3)
 """How far outside a journey's window a scan may still mean it."""
@@ -132,6 +133,17 @@ class BookedShipments:
         """Every piece that ever had this number, newest journey first."""
         query = sa.select(aliases.c.piece).where(aliases.c.number == number).order_by(aliases.c.valid_from.desc())
         return list(dict.fromkeys(self._connection.execute(query).scalars()))  # once, though under several schemes
+
+    def under_way_for(self, number: str) -> str | None:
+        """The account whose journey under this number has not been delivered yet; None when there is none."""
+        query = (
+            sa.select(shipments.c.account)
+            .join(pieces, pieces.c.shipment == shipments.c.id)
+            .outerjoin(timelines, timelines.c.piece == pieces.c.id)
+            .where(pieces.c.number == number, timelines.c.state.is_distinct_from(State.DELIVERED.value))
+            .order_by(pieces.c.journey.desc())
+        )
+        return self._connection.execute(query.limit(1)).scalar()
 
     # reading
 
