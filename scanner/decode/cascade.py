@@ -3,7 +3,8 @@
 1. zxing-cpp on the frame as it is: 86 % of codes end here; where it saw nothing, on the frame's negative.
 2. zbar: first a few lines through what zxing-cpp saw and must be seconded, then all the same pixels.
 3. Crops: the bars found and straightened (`locate`), zxing-cpp with a local and then a global threshold, zbar
-   where that saw something to be seconded; 2 of 5 by our own reader, from the upper and the lower half of each.
+   where that saw something to be seconded; 2 of 5 by our own reader, from the upper and the lower half of each;
+   then a MaxiCode's bull's eye, cut out and turned.
 4. `still` only: the crops by zbar, evened out, smoothed along the bars; the whole frame enlarged, turned, evened,
    sharpened, where zbar again only seconds: alone it found nothing there, in a quarter of the time.
 
@@ -82,7 +83,8 @@ def read_frame(
     """
     started = now()
     for attempt in _attempts(picture, mode, readers, symbologies, lambda: votes.glimpsed(frame)):
-        if _enough(votes, frame, attempt.stage, wanted):
+        due = wanted | _implied(votes, frame, mode) & symbologies if attempt.stage <= 3 else wanted
+        if _enough(votes, frame, attempt.stage, due):
             return
         if now() - started > NO_NEW_STAGE_AFTER:
             log.debug("out of time before stage %d", attempt.stage)
@@ -91,6 +93,13 @@ def read_frame(
         for seen in attempt.reader.read(attempt.pixels, looked_for, rough=attempt.rough):
             box = attempt.in_picture(seen.box)
             votes.cast(seen, view=View(frame, attempt.crop), reader=attempt.reader.name, box=box)
+
+
+def _implied(votes: Votes, frame: int, mode: Mode) -> frozenset[Symbology]:
+    """What else a label bears for certain, by what was read of it: a UPS number never comes without its MaxiCode."""
+    if mode is Mode.STILL and any(read.text.startswith("1Z") for read in votes.accepted(frame)):
+        return frozenset({Symbology.MAXICODE})
+    return frozenset()
 
 
 def _enough(votes: Votes, frame: int, next_stage: int, wanted: frozenset[Symbology]) -> bool:
@@ -139,7 +148,7 @@ def _straightened(
     """Stages 3 and 4."""
     import numpy as np
 
-    from scanner.decode import locate, retouch
+    from scanner.decode import locate, maxicode, retouch
     from scanner.decode.two_of_five import TwoOfFive
 
     def seconded(stage: int, crop: str, pixels: Pixels, place: Callable[[Box], Box]) -> Iterator[Attempt]:
@@ -158,6 +167,11 @@ def _straightened(
                 yield Attempt(
                     3, f"{name} {half}", part.pixels, part.in_picture, two_of_five, only=Symbology.TWO_OF_FIVE
                 )
+    if Symbology.MAXICODE in symbologies:
+        angles = [crop.turned for _, crop in crops]
+        for rank, crop in enumerate(maxicode.symbols(np.asarray(whole), angles)):
+            place = _then(crop.in_picture, enlarge)
+            yield Attempt(3, f"eye {rank}", crop.pixels, place, readers.first, only=Symbology.MAXICODE)
     if mode is Mode.LIVE:
         return
     if readers.second is not None:

@@ -39,7 +39,7 @@ def _spread(picture: Grey, degrees: float) -> float:
     """Pixels of the picture when turned: a strip of one million may well need a hundred."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     height, width = picture.shape
-    return (width * cosine + height * sine) * (width * sine + height * cosine)
+    return float((width * cosine + height * sine) * (width * sine + height * cosine))
 
 
 def turned(picture: Grey, degrees: float) -> Crop:
