@@ -28,6 +28,7 @@ COMMANDS = {
     "identify": "identify",
     "label": "capture",
     "scan": "scan",
+    "sim": "sim",
 }
 """Which file of `lastscan.commands` each subcommand is in; read only when it is called, so that `--help` is quick."""
 
