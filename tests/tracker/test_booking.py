@@ -163,7 +163,7 @@ def test_a_number_under_way_for_somebody_else_cannot_be_taken(world: World, book
         bookings.book(request, account="theirs")
     assert refused.value.pointer == "/pieces/0/number"
     world.fold()
-    world.scans(BAG_TAG, Kind.DELIVER, "bos", at(20.0))
+    world.scans(BAG_TAG, Kind.DELIVER, "bos", at(0.5))
     world.fold()
     assert bookings.book(request, account="theirs").numbers == (BAG_TAG,)
 
