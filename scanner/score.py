@@ -29,7 +29,7 @@ from typing import Any
 from PIL import Image
 
 from scanner.decode import Mode, PictureRefusedError, Reader, installed_readers, open_picture
-from scanner.decode.readers import BarReader
+from scanner.decode.readers import BarReader, Zbar, Zxing
 from scanner.symbology import COURIER, Symbology
 
 FAMILY = {
@@ -161,10 +161,10 @@ def contestants(symbologies: frozenset[Symbology]) -> dict[str, Look]:
     looks = {
         "lastscan still": cascade(Mode.STILL, symbologies),
         "lastscan live": cascade(Mode.LIVE, symbologies),
-        "zxing-cpp alone": alone(readers.first, symbologies),
+        "zxing-cpp alone": alone(Zxing(white_on_black=True), symbologies),
     }
     if readers.second is not None:
-        looks["zbar alone"] = alone(readers.second, symbologies)
+        looks["zbar alone"] = alone(Zbar(ascii_only=False), symbologies)
     return looks
 
 

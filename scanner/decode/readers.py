@@ -81,6 +81,10 @@ class Zxing:
 
     name = "zxing-cpp"
 
+    def __init__(self, *, white_on_black: bool = False) -> None:
+        """`white_on_black`: look at the negative too; in the cascade that is a view of its own."""
+        self._white_on_black = white_on_black
+
     def read(self, pixels: Pixels, symbologies: frozenset[Symbology], *, rough: bool = False) -> list[Sighting]:
         binarizer = zxingcpp.Binarizer.GlobalHistogram if rough else zxingcpp.Binarizer.LocalAverage
         try:
@@ -89,7 +93,7 @@ class Zxing:
                 formats=_zxing_formats(symbologies),
                 text_mode=zxingcpp.TextMode.Plain,
                 binarizer=binarizer,
-                try_invert=False,  # white on black is a view of its own in the cascade
+                try_invert=self._white_on_black,
             )
         except (RuntimeError, ValueError, TypeError, MemoryError, UnicodeError) as failure:
             log.debug("zxing-cpp gave up on a view: %s", failure)
@@ -122,11 +126,15 @@ class Zbar:
 
     name = "zbar"
 
-    def __init__(self) -> None:
-        """Raises ImportError or OSError where pyzbar or libzbar is missing."""
+    def __init__(self, *, ascii_only: bool = True) -> None:
+        """Raises ImportError or OSError where pyzbar or libzbar is missing.
+
+        `ascii_only`: beyond ASCII zbar guesses the character set, and guesses wrong.
+        """
         from pyzbar import pyzbar
 
         self._pyzbar = pyzbar
+        self._encoding = "ascii" if ascii_only else "utf-8"
 
     def read(self, pixels: Pixels, symbologies: frozenset[Symbology], *, rough: bool = False) -> list[Sighting]:
         names = sorted({name for symbology in symbologies for name in _ZBAR_NAMES.get(symbology, ())})
@@ -138,13 +146,13 @@ class Zbar:
         except (ValueError, RuntimeError, MemoryError, OSError, self._pyzbar.PyZbarError) as failure:
             log.debug("zbar gave up on a view: %s", failure)  # e.g. a structured-append QR: ValueError
             return []
-        return [sighting for code in found if (sighting := _from_zbar(code)) is not None]
+        return [sighting for code in found if (sighting := _from_zbar(code, self._encoding)) is not None]
 
 
-def _from_zbar(code: Any) -> Sighting | None:
+def _from_zbar(code: Any, encoding: str) -> Sighting | None:
     symbology = _BY_ZBAR_NAME.get(code.type)
     try:
-        text = code.data.decode("ascii")  # beyond ASCII zbar guesses the character set, and guesses wrong
+        text = code.data.decode(encoding)
     except UnicodeDecodeError:
         return None
     if symbology is None or not _bearable(text):
