@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 
 import pytest
@@ -10,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image, ImageFilter
 
 from lastscan.commands.capture import decode
-from scanner.decode import Reader
+from scanner.decode import PictureReport, Reader
 from scanner.label import strip
 from scanner.symbology import Symbology
 
@@ -77,5 +76,8 @@ def test_decode_says_what_would_help(tmp_path):
     file = tmp_path / "glare.png"
     glare(lying(PARCEL)).save(file)
     assert CliRunner().invoke(decode, [str(file)]).stdout == f"{file}: no read; another angle\n"
-    report = json.loads(CliRunner().invoke(decode, [str(file), "--jsonl"]).stdout)
+
+
+def test_a_report_carries_the_advice_for_machines():
+    report = PictureReport("glare.png", (), 12.5, None, "another angle").as_json()
     assert (report["reads"], report["error"], report["advice"]) == ([], None, "another angle")

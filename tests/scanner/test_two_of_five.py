@@ -78,10 +78,10 @@ def test_on_a_bad_belt_it_reads_or_does_not_and_is_never_wrong():
     rng = random.Random(25)
     reader = Reader(["2of5"])
     hits = 0
-    for turn in range(60):
+    for turn in range(30):
         text = f"{rng.randrange(1, 10**10):010d}"
         reader.next_label()
         found = reader.look(LabelCamera(drawn(text, GUARDS[turn % 2], height=100), rng, 0.5).frame())
         assert [seen.text for seen in found] in ([], [text])
         hits += bool(found)
-    assert hits > 30
+    assert hits > 15
