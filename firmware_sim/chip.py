@@ -11,8 +11,11 @@ PAGE = 512
 PAGES_A_BLOCK = 32
 
 
-class PowerCutError(BaseException):
-    """The battery fell out, perhaps in the middle of a write. Nothing that a program could catch and mend."""
+class PowerCutError(OSError):
+    """The battery fell out, perhaps in the middle of a write. Whatever the program still tries, its disk is dark."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EIO, "the power is gone")
 
 
 class ProgramFailedError(Exception):

@@ -3,13 +3,11 @@
 import random
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from firmware_sim.battery import Battery
 from firmware_sim.beeper import Beeper
-from firmware_sim.chip import PowerCutError
 from firmware_sim.clock import Business, RealTimeClock, VirtualClock
 from firmware_sim.engine import Engine
 from firmware_sim.journey import Handling
@@ -108,20 +106,19 @@ class VirtualHandheld:
 
     @property
     def is_on(self) -> bool:
-        return self._running is not None and self._running.on
+        return self._running is not None and self._running.on and self.storage.is_on
 
     def start(self) -> None:
         """Switch on: read the journal, count a start of the device, and go on line as far as the radio allows."""
+        self._notice_the_dark()
         if self.is_on:
             return
         if self.battery.is_flat:
             raise DeviceOffError(f"{self.registration.dev}: the battery is flat; charge it or put another in")
-        try:
-            # Epochs are drawn, not seeded: a seed played again must not give other scans the ids of the first time.
-            journal = Journal(self.storage.open(), new_epoch=lambda: secrets.token_hex(16))
-        except PowerCutError:
-            self.storage.power_cut()
-            raise DeviceOffError(f"{self.registration.dev}: the power went while it started") from None
+        # Epochs are drawn, not seeded: a seed played again must not give other scans the ids of the first time.
+        journal = Journal(self.storage.open(), new_epoch=lambda: secrets.token_hex(16))
+        if not self.storage.is_on:
+            raise DeviceOffError(f"{self.registration.dev}: the power went while it started")
         clock = VirtualClock(self.clock, booted_at=self._business(), boot=journal.boot)
         key = bytes.fromhex(self.registration.key)
         handheld = Handheld(journal, clock, self._chance, key=key, firmware=self.firmware)
@@ -145,8 +142,7 @@ class VirtualHandheld:
             self._running.on = False
             self._running.rim.cut()
             self.storage.power_cut()
-            with suppress(OSError):
-                self._running.rim.stop()
+            self._running.rim.stop()
 
     def update(self, firmware: str) -> None:
         """Take a new firmware, which it runs from the restart on; the journal stays."""
@@ -205,11 +201,11 @@ class VirtualHandheld:
         try:
             recorded = running.rim.record(code, sym, kind, at=at, into=into, x=x)
         except NotRecordedError as refusal:
+            if not self.storage.is_on:
+                self._notice_the_dark()
+                raise DeviceOffError(f"{self.registration.dev}: the power went before it beeped") from refusal
             self.beeper.sound(feedback.not_recorded(code, refusal))
             raise
-        except PowerCutError:
-            self.cut_power()
-            raise DeviceOffError(f"{self.registration.dev}: the power went before it beeped") from None
         self.beeper.sound(feedback.recorded(code, recorded))
         if self._on_beep is not None:
             self._on_beep(self.registration.dev, recorded.ep, recorded.q, code)
@@ -233,6 +229,7 @@ class VirtualHandheld:
         """Time goes by up to this instant: the battery drains, and the device dies with it."""
         gone = max(timedelta(0), now - self._seen_at)
         self._seen_at = max(now, self._seen_at)
+        self._notice_the_dark()
         self.battery.passes(gone, on=self.is_on, radio=not self.is_off_line)
         self._feel()
 
@@ -320,7 +317,13 @@ class VirtualHandheld:
         if self.battery.is_flat and self.is_on:
             self.cut_power()
 
+    def _notice_the_dark(self) -> None:
+        """The power went within a write, perhaps while nobody looked: the rest goes with it."""
+        if self._running is not None and self._running.on and not self.storage.is_on:
+            self.cut_power()
+
     def _must_be_on(self) -> _Running:
+        self._notice_the_dark()
         if self._running is None or not self._running.on:
             raise DeviceOffError(f"{self.registration.dev} is off; switch it on")
         return self._running

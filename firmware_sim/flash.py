@@ -57,7 +57,7 @@ class Flash:
                 self.chip.cut_after = self._chance.randrange(len(file.dirty) * (PAGE + 1))
                 try:
                     self._program_dirty(name, file)
-                except (PowerCutError, OSError):
+                except OSError:
                     break
         self.chip.cut_after = None
         self._go_dark()
@@ -86,7 +86,7 @@ class Flash:
             self._assemble(file)
 
     def cut_power_after(self, programmed: int) -> None:
-        """PowerCutError out of whatever call programs the byte after so many."""
+        """PowerCutError out of whatever call programs the byte after so many, and the device is off."""
         self.chip.cut_after = programmed
 
     # --- a Disk ---

@@ -31,7 +31,7 @@ class Keypad:
         noticed = 0
         while True:
             typed = "".join(self._key(letter) for letter in number)
-            if typed == number or not readings(number) or readings(typed):
+            if typed == number or not _forms(number) or _forms(number) & _forms(typed):
                 return Keyed(number, typed, noticed)
             noticed += 1
 
@@ -39,6 +39,10 @@ class Keypad:
         if letter.isdigit() and self._chance.random() < self._slips:
             return self._chance.choice(_NEIGHBOURS[letter])
         return letter
+
+
+def _forms(number: str) -> frozenset[str]:
+    return frozenset(reading.scheme for reading in readings(number))
 
 
 _NEIGHBOURS = {

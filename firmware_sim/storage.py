@@ -10,6 +10,10 @@ from scanner.disk import Disk, FileDisk
 class Storage(Protocol):
     """A disk that is there while the device is on."""
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there is power, once opened."""
+
     def open(self) -> Disk:
         """The device starts."""
 
@@ -26,6 +30,10 @@ class Directory:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._disk: FileDisk | None = None
+
+    @property
+    def is_on(self) -> bool:
+        return self._disk is not None
 
     def open(self) -> Disk:
         self.close()
@@ -46,6 +54,10 @@ class Soldered:
 
     def __init__(self, flash: Flash) -> None:
         self.flash = flash
+
+    @property
+    def is_on(self) -> bool:
+        return self.flash.is_on
 
     def open(self) -> Disk:
         self.flash.power_on()

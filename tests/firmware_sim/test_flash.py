@@ -149,9 +149,11 @@ class HardLife(RuleBasedStateMachine):
 
     def start(self) -> None:
         self.flash.power_on()
-        try:
-            self.journal = Journal(self.flash, new_epoch=self.new_epoch, segment_bytes=700)
-        except PowerCutError:
+        self.journal = Journal(self.flash, new_epoch=self.new_epoch, segment_bytes=700)
+        self.notice_the_dark()
+
+    def notice_the_dark(self) -> None:
+        if not self.flash.is_on:
             self.journal = None
 
     def new_epoch(self) -> str:
@@ -167,16 +169,16 @@ class HardLife(RuleBasedStateMachine):
                 assert self.journal
                 entry = self.journal.append(a_record(code))
             except NotRecordedError:
-                return
-            except PowerCutError:
-                self.journal = None
+                self.notice_the_dark()
                 return
             assert entry not in self.beeped, "one id, two bodies"
             self.beeped[entry] = code
 
-    @rule(bytes_more=st.integers(0, 1500), starts=st.booleans())
-    def power_goes_soon(self, bytes_more: int, starts: bool) -> None:
+    @rule(bytes_more=st.integers(0, 1500), killed=st.booleans())
+    def power_goes_soon(self, bytes_more: int, killed: bool) -> None:
         self.flash.cut_power_after(bytes_more)
+        if killed:
+            self.killed()
         self.scan(3)
 
     @rule(calls=st.sets(st.sampled_from(["read", "append", "flush", "replace", "remove"])), killed=st.booleans())
@@ -212,11 +214,9 @@ class HardLife(RuleBasedStateMachine):
 
     @rule()
     def house_is_kept(self) -> None:
-        try:
-            if self.journal:
-                self.journal.keep_house(Stamp(0, 0, 1))
-        except PowerCutError:
-            self.journal = None
+        if self.journal:
+            self.journal.keep_house(Stamp(0, 0, 1))
+            self.notice_the_dark()
 
     @invariant()
     def all_that_beeped_is_there(self) -> None:
