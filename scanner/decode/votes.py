@@ -27,6 +27,7 @@ from scanner.symbology import MATRIX, Symbology
 from tracker.domain.ids import readings
 
 LENGTHS_2_OF_5 = frozenset({10})  # where a site has given no list
+SHORTEST_CODABAR = 4  # between its guards; both readers saw D64D in noise
 SHORTEST_ITF = 6  # digits, where a site has given no list
 NEVER_ZBAR_ALONE = frozenset({Symbology.CODE128, Symbology.GS1_128, Symbology.EAN})
 CHECKED_SCHEMES = frozenset({"s10"})  # numbers with a check digit of their own
@@ -113,6 +114,8 @@ class Votes:
             lengths = lengths or LENGTHS_2_OF_5
         if lengths and len(ballot.text) not in lengths:
             return False
+        if ballot.symbology is Symbology.CODABAR and not lengths:
+            return len(_essence(Sighting(ballot.symbology, ballot.text, ballot.box))) >= SHORTEST_CODABAR
         if ballot.symbology not in (Symbology.ITF, Symbology.TWO_OF_FIVE):
             return True
         if not lengths and len(ballot.text) < SHORTEST_ITF:
