@@ -11,7 +11,8 @@ from time import time
 import click
 import msgspec
 
-from lastscan.commands.scan import (
+from lastscan.home import Home
+from lastscan.this_device import (
     NOT_RECEIPTED_YET,
     NOT_RECORDED,
     RECORDED_AND_RECEIPTED,
@@ -19,7 +20,6 @@ from lastscan.commands.scan import (
     handheld_of,
     link_of,
 )
-from lastscan.home import Home
 from scanner import screen, terminal
 from scanner.battery import battery
 from scanner.feedback import Outcome

@@ -75,7 +75,7 @@ def test_a_file_that_is_no_picture_fails_and_says_so(tmp_path):
 
 
 def test_a_journal_in_use_is_waited_for_and_then_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("lastscan.commands.scan.JOURNAL_FREE_WITHIN", 0.2)
+    monkeypatch.setattr("lastscan.this_device.JOURNAL_FREE_WITHIN", 0.2)
     home = registered(tmp_path)
     disk = FileDisk(home / "scanner" / "my-handheld" / "journal")
     result = run(home, "--code", "A")

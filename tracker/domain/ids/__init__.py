@@ -2,6 +2,7 @@
 
 from tracker.domain.ids.candidate import ANYWHERE, MATCHING, Candidate, Context, is_ambiguous
 from tracker.domain.ids.identify import identify
+from tracker.domain.ids.link import linked_number
 from tracker.domain.ids.names import (
     DepartureName,
     facility_code,
@@ -31,6 +32,7 @@ __all__ = [
     "is_departure",
     "is_epoch",
     "is_wire_name",
+    "linked_number",
     "readings",
     "scattered_serial",
     "wire_name",

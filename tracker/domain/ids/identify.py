@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from tracker.domain.errors import UnreadableLabelError
 from tracker.domain.ids.candidate import ANYWHERE, Candidate, Context
 from tracker.domain.ids.gs1 import AIM_GS1, CARRIERS_AIS, FNC1, GS1_128, WAYBILLS, elements, sscc_of_epc
+from tracker.domain.ids.link import linked_number
 from tracker.domain.ids.names import DepartureName, is_departure
 from tracker.domain.ids.scheme import Scheme, Standing
 from tracker.domain.ids.table import BY_LENGTH
@@ -55,6 +56,7 @@ def identify(text: str, symbology: str | None = None, context: Context = ANYWHER
     `symbology` is in the words of a scan's `sym`; an AIM prefix in the text counts more. Empty when nothing is valid:
     the code is a fact all the same, and is kept.
     """
+    text = linked_number(text) or text
     if len(text) > LONGEST:
         return ()
     text, symbology = _without_aim(text, symbology)
