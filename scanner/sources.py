@@ -14,8 +14,9 @@ from typing import Protocol
 
 from PIL import Image
 
+from scanner.sure import sure_reads, whose
+
 OUT_OF_VIEW_AFTER = 1.0
-SURE_ENOUGH = 0.9  # below it a weak code was seen once: shown, never taken
 OPEN_AGAIN_AFTER = 2.0
 OPEN_AGAIN_AT_MOST = 30.0  # a camera that is not there must not fill the log in days
 LOOK_EVERY = 0.5  # at the folder
@@ -130,15 +131,15 @@ class CameraSource(Source):
                 frame = frames.frame()
                 if frame is None:
                     raise OSError("the camera shows nothing more")
-                reads = [read for read in reader.look(frame) if read.confidence >= SURE_ENOUGH]
+                reads = sure_reads(reader.look(frame))
                 now = self._monotonic()
                 if hold_off.is_empty(now) and not reads and not is_fresh:
                     reader.next_label()
                     is_fresh = True
-                for read in reads:
+                for sym, text in reads:
                     is_fresh = False
-                    if hold_off.is_new(read.text, now):
-                        self._seen(read.text, str(read.symbology))
+                    if hold_off.is_new(whose(text), now):
+                        self._seen(text, sym)
         finally:
             frames.close()
 
@@ -199,10 +200,10 @@ class FolderSource(Source):
 
         assert isinstance(child, ReadingChild)
         for report in decode_paths([path], child):
-            sure = [read for read in report.reads if read.confidence >= SURE_ENOUGH]
+            sure = sure_reads(report.reads)
             if not sure:
                 self._unread(path.name, report.error)
-            for sym, text in dict.fromkeys((str(read.symbology), read.text) for read in sure):
+            for sym, text in sure:
                 self._seen(text, sym)
 
     def _known(self) -> set[str]:

@@ -37,9 +37,6 @@ from scanner.journal import Journal, NotRecordedError
 from scanner.stamp import DeviceClock
 from scanner.terminal import is_fit
 from tracker.domain.errors import LastscanError
-from tracker.domain.ids import linked_number
-
-SURE_ENOUGH = 0.9  # below it a weak code was seen once: shown, never taken
 
 
 @dataclass(slots=True)
@@ -169,17 +166,15 @@ def _reads(files: tuple[Path, ...], typed: tuple[str, ...], done: Round) -> Iter
     if not files:
         return
     from scanner.decode import decode_paths  # OpenCV takes a second to load: only for pictures
+    from scanner.sure import sure_reads
 
     for report in decode_paths(files):
-        sure = [read for read in report.reads if read.confidence >= SURE_ENOUGH]
+        sure = sure_reads(report.reads)
         if not sure:
             why = feedback.unreadable(report.path, report.error)
             done.failed.append({"path": report.path, "why": why.words.removeprefix(f"{report.path}: ")})
             _tell(why)
-        named = {read.text for read in sure}
-        told_twice = [r for r in sure if linked_number(r.text) in named]  # the QR code beside the bars of one label
-        once = dict.fromkeys((str(r.symbology), r.text) for r in sure if r not in told_twice)
-        yield from (Read(text, sym) for sym, text in once)
+        yield from (Read(text, sym) for sym, text in sure)
 
 
 def _look_up(handheld: Handheld, done: Round) -> None:
