@@ -71,7 +71,7 @@ class Console:
         word, *rest = words
         if word in ("quit", "exit"):
             return False
-        found = _COMMANDS.get(word)
+        found = COMMANDS.get(word)
         if found is None:
             raise NotUnderstoodError(f"{word!r} is no command; help shows them all")
         usage, _, do = found
@@ -196,7 +196,7 @@ class Console:
                 self._say(f"  {name:10} {value}")
 
     def _help(self) -> None:
-        for word, (usage, what, _) in _COMMANDS.items():
+        for word, (usage, what, _) in COMMANDS.items():
             self._say(f"  {f'{word} {usage}'.strip():34} {what}")
         self._say(f"  {'quit':34} put everything away; what waits stays in the journal")
 
@@ -245,7 +245,7 @@ def _is_on(word: str) -> bool:
     return word == "on"
 
 
-_COMMANDS: dict[str, tuple[str, str, Callable[..., None]]] = {
+COMMANDS: dict[str, tuple[str, str, Callable[..., None]]] = {
     "on": ("DEVICE [SITE]", "take this handheld in hand; a new one is registered at its site", Console._on),
     "scan": ("NUMBER [KIND] [INTO]", "point it at a label and pull until it reads; kind is sort", Console._scan),
     "trigger": ("", "pull once more at the same label", Console._trigger),

@@ -2,21 +2,26 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from firmware_sim.beeper import Beeper
-from firmware_sim.console import Console, NotAsExpectedError, NotUnderstoodError, play
+from firmware_sim.console import COMMANDS, Console, NotAsExpectedError, NotUnderstoodError, play
 from firmware_sim.device import Habits, VirtualHandheld, linked_to
 from firmware_sim.engine import Engine
 from firmware_sim.flash import Flash
 from firmware_sim.radio import Radio
+from firmware_sim.shift import Figures
 from firmware_sim.sight import Sight
 from firmware_sim.storage import Soldered
 from tests.firmware_sim.world import Exchange, exchange, registered
 from tracker.wire import Hello, hear_up
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
 
 
 class Sharp:
@@ -122,6 +127,24 @@ def test_new_firmware_runs_from_the_restart_on_and_the_journal_stays(desk: Desk)
     assert desk.heard_firmware[0] == "virtual 2.0"
     assert desk.heard_firmware[-1] == "virtual 9"
     assert len(desk.at.codes) == 2
+
+
+def test_the_story_in_the_manual_plays(desk: Desk) -> None:
+    desk.plays(MANUAL.split("```text\n")[1].split("```")[0])
+    assert len(desk.at.codes) == 3
+
+
+@pytest.mark.parametrize("word", [*COMMANDS, "quit"])
+def test_every_command_is_in_the_manual_and_in_the_help(desk: Desk, word: str) -> None:
+    assert f"`{word}" in MANUAL
+    console = Console(lambda dev, site: pytest.fail("made"), desk.said.append)
+    console.obey("help")
+    assert any(line.split()[0] == word for line in desk.said)
+
+
+def test_every_figure_of_a_fleet_is_in_the_manual() -> None:
+    told = {"devices", "on_line", "seconds", "scans_per_second", "receipt_max_ms", "drained_s"}  # speak for themselves
+    assert [each.name for each in fields(Figures) if each.name not in told and f"`{each.name}`" not in MANUAL] == []
 
 
 def test_an_expectation_that_fails_names_its_line(desk: Desk) -> None:

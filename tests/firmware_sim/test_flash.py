@@ -3,9 +3,9 @@
 import random
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from firmware_sim.chip import PAGE, PAGES_A_BLOCK, Chip
 from firmware_sim.flash import Flash, PowerCutError
@@ -235,3 +235,29 @@ class HardLife(RuleBasedStateMachine):
 
 HardLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 test_a_journal_on_flash_loses_nothing_that_beeped = HardLife.TestCase
+
+
+def no_flush(self: Flash, name: str) -> None:
+    """Says "done" and has done nothing."""
+
+
+def no_end(self: Journal) -> None:
+    """A failed flush does not end the epoch."""
+
+
+def no_cut(self: Journal, *torn: object) -> None:
+    """A torn tail stays where it is."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "planted"),
+    [(Flash, "flush", no_flush), (Journal, "_end_current", no_end), (Journal, "_cut", no_cut)],
+    ids=["beep before the flush", "epoch goes on after a failed flush", "torn tail kept"],
+)
+def test_a_fault_planted_in_the_journal_is_found(
+    monkeypatch: pytest.MonkeyPatch, owner: type, name: str, planted: object
+) -> None:
+    monkeypatch.setattr(owner, name, planted)
+    hunt = settings(max_examples=300, stateful_step_count=20, deadline=None, phases=[Phase.generate], database=None)
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        run_state_machine_as_test(HardLife, settings=hunt)

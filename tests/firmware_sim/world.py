@@ -4,7 +4,7 @@ import selectors
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -27,6 +27,7 @@ class Exchange:
     """Answers every device as broker and tracker at once. `drop` hangs up on all of them; `deaf` keeps their scans
     from the tracker."""
 
+    key_of: Callable[[str], str] = lambda dev: KEY
     trackers: dict[str, Tracker] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     deaf: bool = False
@@ -101,7 +102,7 @@ class Exchange:
             connection.sendall(message.puback)
             if not self.deaf:
                 dev = self._devices[connection]
-                tracker = self.trackers.setdefault(dev, Tracker(bytes.fromhex(KEY)))
+                tracker = self.trackers.setdefault(dev, Tracker(bytes.fromhex(self.key_of(dev))))
                 for answer in tracker.hear(message.payload):
                     connection.sendall(mqtt.publish(message.topic.removesuffix("up") + "down", answer, 1))
                 if b'"t":"hello"' in message.payload:
