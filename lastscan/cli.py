@@ -19,6 +19,7 @@ COMMANDS = {
     "fleet": "running",
     "device": "device",
     "key": "key",
+    "pin": "pin",
     "track": "looking",
     "unmatched": "looking",
     "quarantine": "looking",

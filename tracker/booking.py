@@ -12,7 +12,7 @@ from tracker.domain.booking import BookedPiece, BookingRequest
 from tracker.domain.errors import BadBookingError, LastscanError, UnreadableLabelError
 from tracker.domain.eta import promised
 from tracker.domain.handling import Kind
-from tracker.domain.ids import Context, LicencePlate, S10Number, identify, scattered_serial
+from tracker.domain.ids import Candidate, Context, LicencePlate, S10Number, identify, is_ambiguous, scattered_serial
 from tracker.domain.itinerary import HORIZON, Itinerary, Leg, earliest, leg_on
 from tracker.domain.network import Facility
 from tracker.domain.shipment import Piece, PieceKind
@@ -64,6 +64,21 @@ class Bookings:
             if tx.booked.account_of(digest_of_key(key)) is None:
                 tx.booked.add_account(account, key_digest=digest_of_key(key), now=self._clock.now())
 
+    def pin(self, account: str, carrier: str) -> None:
+        """From now on this shipper's numbers are read as this carrier's, where they could be another's too."""
+        with self._store.writing() as tx:
+            tx.booked.pin(account, carrier, now=self._clock.now())
+
+    def unpin(self, account: str, carrier: str) -> bool:
+        """Takes a pin back; False when there was none."""
+        with self._store.writing() as tx:
+            return tx.booked.unpin(account, carrier)
+
+    def pins(self) -> list[tuple[str, str]]:
+        """Every account with a carrier pinned to it."""
+        with self._store.reading() as tx:
+            return tx.booked.pins()
+
     def account_of(self, key: str) -> str | None:
         """The account an API key belongs to, if it is one of ours."""
         with self._store.reading() as tx:
@@ -83,7 +98,7 @@ class Bookings:
                 return self._again(tx, earlier, body_hash)
             places = tx.network.facilities()
             itinerary = self._plan(tx, request, places, now)
-            numbered = self._numbers(tx, request)
+            numbered = self._numbers(tx, request, tx.booked.pinned(account))
             self._refuse_taken(tx, request, numbered, account)
             shipment = tx.booked.add_shipment(request, account=account, now=now)
             ids = []
@@ -107,6 +122,9 @@ class Bookings:
             )
             if kept is None:  # somebody's Idempotency-Key was the name we gave another booking, or the other way round
                 raise IdempotencyConflictError("this Idempotency-Key names another booking; use a new key")
+            for asked in request.pieces:
+                if asked.carrier and asked.number and is_ambiguous(identify(asked.number)):
+                    tx.booked.pin(account, asked.carrier, now=now)
             if idempotency_key is not None:
                 tx.booked.keep_answer(account, idempotency_key, body_digest=body_hash, shipment=shipment, now=now)
             return self._answer(tx, shipment)
@@ -171,9 +189,11 @@ class Bookings:
             raise BadBookingError(f"the last leg ends at {place}", pointer="/legs")
         return Itinerary(tuple(legs))
 
-    def _numbers(self, tx: Transaction, request: BookingRequest) -> list[_Numbered]:
+    def _numbers(self, tx: Transaction, request: BookingRequest, pinned: frozenset[str]) -> list[_Numbered]:
         """The number each piece goes by: its own where it has one, else a fresh S10 number."""
-        given = [None if piece.number is None else self._given(piece, at) for at, piece in enumerate(request.pieces)]
+        given = [
+            None if piece.number is None else self._given(piece, at, pinned) for at, piece in enumerate(request.pieces)
+        ]
         numbered: list[_Numbered] = []
         for at, own in enumerate(given):
             if own and any(not set(own.known_as).isdisjoint(other.known_as) for other in numbered):
@@ -202,8 +222,9 @@ class Bookings:
             if not known and tx.booked.next_journey(drawn) == 1:
                 return _Numbered(drawn, (("s10", drawn),))
 
-    def _given(self, piece: BookedPiece, at: int) -> _Numbered:
-        """Under every form of its number. One that fits several carriers goes by all of them, until one is named."""
+    def _given(self, piece: BookedPiece, at: int, pinned: frozenset[str]) -> _Numbered:
+        """Under every form of its number. One that fits several carriers goes by all of them, until one is named:
+        by the booking, or by a pin this shipper has on exactly one of them."""
         pointer = f"/pieces/{at}/number"
         assert piece.number is not None
         try:
@@ -212,10 +233,10 @@ class Bookings:
                 return _Numbered(plate, (("lpn", plate),))
         except UnreadableLabelError as wrong:
             raise BadBookingError(str(wrong), pointer=pointer) from wrong
-        here = Context(carriers=frozenset({"sandbox"} if self._country == SANDBOX else ()), pinned=piece.carrier)
-        found = [one for one in identify(piece.number, context=here) if one.scheme != "departure"]
-        if piece.carrier is not None:
-            found = [one for one in found if one.carrier in (piece.carrier, None)]
+        found = self._read(piece.number, carrier=piece.carrier)
+        rivals = pinned & {one.carrier for one in found if one.ambiguous and one.carrier}
+        if piece.carrier is None and len(rivals) == 1:
+            found = self._read(piece.number, carrier=next(iter(rivals)))
         if not found:
             whose = "we know the form of" if piece.carrier is None else f"of {piece.carrier[:40]!r}"
             raise BadBookingError(f"{piece.number[:40]!r} is no number {whose}", pointer=pointer)
@@ -224,6 +245,11 @@ class Bookings:
             whose = " or ".join(f"{one.number} of {one.carrier}" for one in meant)
             raise BadBookingError(f"this may be {whose}: book it under one of these numbers", pointer=pointer)
         return _Numbered(meant[0].number, tuple(dict.fromkeys(alias for one in meant for alias in one.aliases)))
+
+    def _read(self, number: str, *, carrier: str | None) -> list[Candidate]:
+        here = Context(carriers=frozenset({"sandbox"} if self._country == SANDBOX else ()), pinned=carrier)
+        found = [one for one in identify(number, context=here) if one.scheme != "departure"]
+        return found if carrier is None else [one for one in found if one.carrier in (carrier, None)]
 
     def _piece(
         self,

@@ -71,6 +71,7 @@ class PieceForm(Form, frozen=True):
 
     kind: Literal["parcel", "bag"] = "parcel"
     number: Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_CONTROLS)] | None = None
+    carrier: Annotated[str, Meta(max_length=32, pattern=r"^[a-z][a-z0-9_]*\Z")] | None = None
     weight_g: Annotated[int, Meta(gt=0, le=10_000_000)] | None = None
     size_mm: tuple[Side, Side, Side] | None = None
     contents: Line | None = None
@@ -78,7 +79,9 @@ class PieceForm(Form, frozen=True):
     value: ValueForm | None = None
 
     def piece(self) -> BookedPiece:
-        return BookedPiece(PieceKind(self.kind), self.number, self.weight_g, self.size_mm, self.contents)
+        return BookedPiece(
+            PieceKind(self.kind), self.number, self.weight_g, self.size_mm, self.contents, carrier=self.carrier
+        )
 
 
 class NotifyForm(Form, frozen=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.tracker.world import (
     ADA,
@@ -32,6 +33,7 @@ from tracker.domain.handling import Kind
 from tracker.domain.ids import S10Number
 from tracker.domain.shipment import PieceKind
 from tracker.store.booked import BookedShipments
+from tracker.store.schema import aliases
 
 REQUEST = BookingRequest("SEA-ST", "BOS-ST", NOON, Party("Charles"), ADA)
 BAG = BookedPiece(PieceKind.BAG, BAG_TAG)
@@ -166,6 +168,33 @@ def test_a_number_under_way_for_somebody_else_cannot_be_taken(world: World, book
     world.scans(BAG_TAG, Kind.DELIVER, "bos", at(0.5))
     world.fold()
     assert bookings.book(request, account="theirs").numbers == (BAG_TAG,)
+
+
+TWO_CARRIERS_NUMBERS = ("459845551439", "098196168946", "006462356590")  # each FedEx's by its digit, and Purolator's
+
+
+def test_a_carrier_named_once_is_remembered_for_that_shipper_alone(world: World, bookings: Bookings) -> None:
+    def books(number: str, *, account: str, carrier: str | None = None) -> set[str]:
+        """The schemes it is then known by."""
+        piece = BookedPiece(number=number, carrier=carrier)
+        bookings.book(replace(REQUEST, pieces=(piece,)), account=account)
+        with world.store.reading() as tx:
+            query = sa.select(aliases.c.scheme).where(aliases.c.number == number)
+            return set(tx.connection.execute(query).scalars())
+
+    first, second, third = TWO_CARRIERS_NUMBERS
+    assert books(first, account="ours", carrier="fedex") == {"fedex12"}
+    assert bookings.pins() == [("ours", "fedex")]
+    assert books(second, account="ours") == {"fedex12"}
+    assert books(third, account="theirs") == {"fedex12", "purolator12"}
+
+
+def test_staff_pin_a_carrier_and_take_it_back(world: World, bookings: Bookings) -> None:
+    bookings.pin("ours", "purolator")
+    bookings.pin("ours", "purolator")
+    assert bookings.pins() == [("ours", "purolator")]
+    assert [bookings.unpin("ours", "purolator"), bookings.unpin("ours", "purolator")] == [True, False]
+    assert bookings.pins() == []
 
 
 def test_a_number_is_kept_in_its_one_spelling(bookings: Bookings) -> None:

@@ -12,7 +12,7 @@ from tracker.domain.booking import BookedPiece, BookingRequest, Party
 from tracker.domain.itinerary import Leg
 from tracker.domain.shipment import Piece, PieceKind, Promise
 from tracker.domain.timeline import State
-from tracker.store.schema import accounts, aliases, answers, people, pieces, shipments, timelines
+from tracker.store.schema import accounts, aliases, answers, people, pieces, pins, shipments, timelines
 
 SLACK = timedelta(days=3)
 """How far outside a journey's window a scan may still mean it."""
@@ -187,6 +187,23 @@ class BookedShipments:
 
     def add_account(self, account: str, *, key_digest: str, now: datetime) -> None:
         self._connection.execute(sa.insert(accounts).values(account=account, key_digest=key_digest, made_at=now))
+
+    def pin(self, account: str, carrier: str, *, now: datetime) -> None:
+        """This shipper sends with this carrier: its numbers are read so where they could be another's."""
+        if carrier not in self.pinned(account):
+            self._connection.execute(sa.insert(pins).values(account=account, carrier=carrier, pinned_at=now))
+
+    def unpin(self, account: str, carrier: str) -> bool:
+        where = (pins.c.account == account) & (pins.c.carrier == carrier)
+        return self._connection.execute(sa.delete(pins).where(where)).rowcount > 0
+
+    def pinned(self, account: str) -> frozenset[str]:
+        return frozenset(self._connection.execute(sa.select(pins.c.carrier).where(pins.c.account == account)).scalars())
+
+    def pins(self) -> list[tuple[str, str]]:
+        """Every account with a carrier pinned to it."""
+        rows = self._connection.execute(sa.select(pins).order_by(pins.c.account, pins.c.carrier))
+        return [(row.account, row.carrier) for row in rows]
 
     def account_of(self, key_digest: str) -> str | None:
         query = sa.select(accounts.c.account).where(accounts.c.key_digest == key_digest)

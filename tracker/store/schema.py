@@ -230,6 +230,14 @@ accounts = Table(
     Column("made_at", Instant, nullable=False),
 )
 
+pins = Table(
+    "pins",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("carrier", Text, primary_key=True),
+    Column("pinned_at", Instant, nullable=False),
+)
+
 answers = Table(
     "answers",
     metadata,

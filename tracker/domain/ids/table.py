@@ -18,3 +18,6 @@ SCHEMES = (
 )
 
 BY_LENGTH = by_length(SCHEMES)
+
+CARRIERS = frozenset(scheme.carrier for scheme in SCHEMES if scheme.carrier is not None)
+"""Whose numbers we can tell, by the names that pins and bookings use."""

@@ -16,6 +16,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('account'),
     sa.UniqueConstraint('key_digest')
     )
+    op.create_table('pins',
+    sa.Column('account', sa.Text(), nullable=False),
+    sa.Column('carrier', sa.Text(), nullable=False),
+    sa.Column('pinned_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('account', 'carrier')
+    )
     op.create_table('boot_clocks',
     sa.Column('dev', sa.Text(), nullable=False),
     sa.Column('boot', sa.BigInteger(), nullable=False),
@@ -375,5 +381,6 @@ def downgrade() -> None:
     op.drop_index('deliveries_cause', table_name='deliveries')
     op.drop_table('deliveries')
     op.drop_table('boot_clocks')
+    op.drop_table('pins')
     op.drop_table('accounts')
     # ### end Alembic commands ###
