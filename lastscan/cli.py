@@ -4,11 +4,6 @@ import importlib
 import sys
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
-
-from lastscan.broker import BrokerFailedError, BrokerUnavailableError, UnknownBrokerError
-from lastscan.up import InterruptedStartError
-from tracker.domain.errors import LastscanError
 
 COMMANDS = {
     "up": "running",
@@ -58,18 +53,32 @@ def main() -> None:
     """Runs the command; an error that somebody can mend ends it with one line and its exit code."""
     try:
         lastscan(prog_name="lastscan")
-    except UnknownBrokerError as wrong:
-        _end(str(wrong), CONFIGURATION)
-    except (BrokerUnavailableError, BrokerFailedError) as wrong:
-        _end(str(wrong), UNAVAILABLE)
-    except InterruptedStartError as wrong:
-        _end(str(wrong), INTERRUPTED)
-    except LastscanError as wrong:
-        _end(str(wrong), FAILED)
-    except SQLAlchemyError as wrong:
-        _end(f"the database does not answer: {str(wrong).splitlines()[0]}", UNAVAILABLE)
+    except Exception as wrong:
+        line, code = _for_people(wrong)
+        if line is None:
+            raise
+        click.echo(f"lastscan: {line}", err=True)
+        sys.exit(code)
 
 
-def _end(line: str, code: int) -> None:
-    click.echo(f"lastscan: {line}", err=True)
-    sys.exit(code)
+def _for_people(wrong: Exception) -> tuple[str | None, int]:
+    """The line and exit code for an error; no line for a mistake of ours."""
+    # Imported here: hardly any command meets an error, and most need none of this.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from lastscan.broker import BrokerFailedError, BrokerUnavailableError, UnknownBrokerError
+    from lastscan.up import InterruptedStartError
+    from tracker.domain.errors import LastscanError
+
+    match wrong:
+        case UnknownBrokerError():
+            return str(wrong), CONFIGURATION
+        case BrokerUnavailableError() | BrokerFailedError():
+            return str(wrong), UNAVAILABLE
+        case InterruptedStartError():
+            return str(wrong), INTERRUPTED
+        case LastscanError():
+            return str(wrong), FAILED
+        case SQLAlchemyError():
+            return f"the database does not answer: {str(wrong).splitlines()[0]}", UNAVAILABLE
+    return None, FAILED

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
 from platformdirs import user_data_path
 
 from tracker.clock import Clock, clock_of
-from tracker.store import Store
-from tracker.store.engine import open_engine, sqlite_url
-from tracker.store.migrations import migrate
+
+if TYPE_CHECKING:  # a handheld, a label and a picture need no database: half a second sooner without
+    import sqlalchemy as sa
+
+    from tracker.store import Store
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,24 @@ class Home:
     @property
     def database_url(self) -> str:
         """`DATABASE_URL`, else a SQLite file in here."""
-        return os.environ.get("DATABASE_URL") or sqlite_url(self.path / "lastscan.db")
+        return os.environ.get("DATABASE_URL") or f"sqlite:///{self.path / 'lastscan.db'}"
 
-    def engine(self) -> sa.Engine:
+    def engine(self) -> "sa.Engine":
+        from tracker.store.engine import open_engine
+
         return open_engine(self.database_url)
 
-    def migrated(self) -> sa.Engine:
+    def migrated(self) -> "sa.Engine":
         """The database, at the newest schema."""
+        from tracker.store.migrations import migrate
+
         engine = self.engine()
         migrate(engine, lock=self.run / "migrate.lock")
         return engine
 
-    def store(self) -> Store:
+    def store(self) -> "Store":
+        from tracker.store import Store
+
         return Store(self.migrated())
 
     # keys

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from lastscan.broker import Choice, Login, Ports, choose, run_broker
 from lastscan.home import Home
-from tracker.devices import Devices
 from tracker.domain.credentials import SALT_BYTES, hash_password
 
 if TYPE_CHECKING:
@@ -46,6 +45,8 @@ def chosen_broker() -> Choice:
 
 def run_broker_role(home: Home, *, mqtt_port: int, ws_port: int, stop: threading.Event, ready: Ready) -> None:
     """Runs the broker of this home until told to stop; only waits where a URL names another."""
+    from tracker.devices import Devices
+
     choice = chosen_broker()
     if choice.kind == "url":
         ready({"mqtt": choice.url, "mqtt_ws": None})
@@ -114,6 +115,7 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
 def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, ready: Ready) -> None:
     from lastscan.mailbox import letters
     from tracker.booking import Bookings
+    from tracker.devices import Devices
     from tracker.queries import Queries
     from tracker.store import Store
     from web.app import create_app

@@ -4,7 +4,6 @@ import click
 
 from lastscan.home import Home
 from lastscan.options import home_option, json_option, print_json
-from tracker.booking import Bookings
 
 DEMO_ACCOUNT = "demo"
 
@@ -28,6 +27,8 @@ def list_keys(as_json: bool, home: Home) -> None:
 
 def first_key(home: Home) -> str:
     """The key of the first account; drawn, and made known to the tracker, when it is not there yet."""
+    from tracker.booking import Bookings
+
     drawn = f"lsk_{home.secret('api-key')}"
     Bookings(home.store(), home.clock).open_account(DEMO_ACCOUNT, key=drawn)
     return drawn

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from lastscan import mailbox, roles
+from lastscan import roles
 from lastscan.commands.key import first_key
 from lastscan.home import Home
 from lastscan.logs import configure_logs
@@ -220,6 +220,8 @@ def _start_all(
 
         conductor.prepare(home.path, engine, seed=seed, now=datetime.now(UTC), speed=speed)
         if not smtp:
+            from lastscan import mailbox
+
             smtp, close = mailbox.start(home.mailbox)
             afterwards.callback(close)
     engine.dispose()
