@@ -39,7 +39,6 @@ KEYS = [
 
 Copy = tuple[Path, sqlite3.Connection]
 
-pytestmark = pytest.mark.xdist_group("demo")
 
 
 def test_a_small_demo_keeps_every_promise(played: Played) -> None:

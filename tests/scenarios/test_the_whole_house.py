@@ -20,12 +20,15 @@ def lastscan(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.fixture(params=["mosquitto", "amqtt"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """`lastscan up --demo` at the speed of the world, so that nothing but what the test does happens."""
+pytestmark = [pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module", params=["mosquitto", "amqtt"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any]]:
+    """`lastscan up --demo` at the speed of the world, so that nothing but what the tests do happens."""
     if request.param == "mosquitto":
         request.getfixturevalue("mosquitto_path")
-    home = tmp_path / "home"
+    home = tmp_path_factory.mktemp("house") / "home"
     words = ["up", "--demo", "--speed", "1", "--seed", "4711", "--port", "0", "--mqtt-port", "0", "--home", str(home)]
     surroundings = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "MQTT_URL", "LASTSCAN_SMTP")}
     up = subprocess.Popen(
@@ -63,10 +66,9 @@ def book(home: Path, web: str) -> str:
         return str(json.load(answer)["pieces"][0]["number"])
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.needs_chromium
 def test_somebody_books_prints_scans_and_watches_it_arrive(
-    house: tuple[Path, dict[str, Any]], chromium_path: str, tmp_path: Path
+    house: tuple[Path, Any], chromium_path: str, tmp_path: Path
 ) -> None:
     from playwright.sync_api import expect, sync_playwright
 
@@ -100,9 +102,8 @@ def lastscan_label(number: str, to: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.timeout(180)
 def test_whoever_is_killed_is_started_again_and_a_scan_made_meanwhile_is_kept(
-    house: tuple[Path, dict[str, Any]],
+    house: tuple[Path, Any],
 ) -> None:
     home, running = house
     for role in ("tracker", "broker", "web", "notify"):
@@ -110,4 +111,4 @@ def test_whoever_is_killed_is_started_again_and_a_scan_made_meanwhile_is_kept(
     scanned = lastscan(home, "scan", "--code", "LS123456785NL", "--kind", "sort", "--wait", "45")
     assert scanned.returncode == 0, scanned.stderr
     exported = [json.loads(line) for line in lastscan(home, "log", "export").stdout.splitlines()]
-    assert [scan["code"] for scan in exported if scan["dev"] == "my-handheld"] == ["LS123456785NL"]
+    assert [scan["code"] for scan in exported].count("LS123456785NL") == 1
