@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -68,7 +69,7 @@ class VideoFrames:
         self._video.release()
 
 
-class Source:
+class Source(ABC):
     """A thread that looks until stopped. `seen` and `trouble` are called from it; trouble None: all is well."""
 
     def __init__(self, name: str, trouble: Callable[[str | None], None]) -> None:
@@ -95,8 +96,9 @@ class Source:
                 self._stopping.wait(pause)
                 pause = min(OPEN_AGAIN_AT_MOST, pause * 2)
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """Looks until `_stopping` is set; an error is told, and it is called again after a while."""
 
 
 class CameraSource(Source):
