@@ -65,7 +65,9 @@ class Home:
     @property
     def database_url(self) -> str:
         """`DATABASE_URL`, else a SQLite file in here."""
-        return os.environ.get("DATABASE_URL") or f"sqlite:///{self.path / 'lastscan.db'}"
+        from tracker.store.engine import sqlite_url
+
+        return os.environ.get("DATABASE_URL") or sqlite_url(self.path / "lastscan.db")
 
     def engine(self) -> "sa.Engine":
         from tracker.store.engine import open_engine

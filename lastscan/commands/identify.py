@@ -11,7 +11,7 @@ from scanner.symbology import Symbology
 from tracker.domain.ids import Candidate, Context, is_ambiguous
 from tracker.domain.ids import identify as every_reading
 
-SYMBOLOGIES = (*(symbology.value for symbology in Symbology), "2of5", "keyed")
+SYMBOLOGIES = (*(symbology.value for symbology in Symbology), "keyed")
 """The words of a scan's `sym`."""
 
 

@@ -37,9 +37,6 @@ RANK = {kind: rank for rank, kind in enumerate(Kind)}
 
 OTHER_RANK = len(RANK)
 
-MOVES = frozenset({Kind.ACCEPT, Kind.ARRIVE, Kind.UNLOAD, Kind.SORT, Kind.LOAD, Kind.DEPART, Kind.UNPACK, Kind.PACK})
-"""Kinds that say where a piece is and that it goes on."""
-
 
 class EventKey(NamedTuple):
     """What makes a fact the same fact for ever: `origin` (`dev:h-0017`, `api:demo`, …) and a key inside it."""

@@ -66,11 +66,6 @@ class Departure:
             raise BadNetworkError(f"{self.name}: it ends where it begins, {self.origin}")
 
     @property
-    def takes_until(self) -> datetime:
-        """The latest moment a piece can be there and still go along, by the timetable."""
-        return self.departs_at - self.cutoff
-
-    @property
     def soonest_arrival(self) -> datetime:
         """Landed; or the earliest it can be there: late ones make up time, but never a fifth of their way."""
         if self.landed_at is not None:
