@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import random
-from typing import Protocol
 
 from PIL import Image
 
 from scanner.damage import BUSY_BELT, damaged, misfortune
-
-
-class Camera(Protocol):
-    """Anything that shows a label: a handheld's lens, a folder of photos, the simulator."""
-
-    def frame(self) -> Image.Image:
-        """The next picture of the label in view."""
 
 
 class LabelCamera:

@@ -14,7 +14,6 @@ from scanner.label.words import WORDS, Words
 from scanner.symbology import Symbology
 
 RECIPIENT_LINES, SENDER_LINES = 5, 3  # what fits a parcel label in letters that can be read
-LONGEST_LINK = 300  # characters; a QR code of more does not fit at a size that cameras read
 
 _S10 = re.compile(r"([A-Z]{2})([0-9]{4})([0-9]{4})([0-9])([A-Z]{2})")
 _PLATE = re.compile(r"([0-9]{4})([0-9]{6})")
