@@ -149,9 +149,7 @@ def mosquitto_path() -> str:
 # the run ends. The wheel's own launcher is not used: as root it adds a user to the machine and opens every
 # folder above the checkout to everybody.
 
-PLACE = (
-    "LASTSCAN_TEST_POSTGRES"  # where the cluster is, or would be; in the environment for workers to inherit
-)
+PLACE = "LASTSCAN_TEST_POSTGRES"  # where the cluster is, or would be; in the environment for workers to inherit
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -220,9 +218,7 @@ def start_postgres(place: Path) -> None:
     # A test cluster need not survive a power cut. 100 connections are few for two workers with a pool each.
     options = f"-F -k {data} -c listen_addresses= -c max_connections=200 -c full_page_writes=off"
     run(f"{programs}/pg_ctl", "-D", str(data), "-w", "-l", str(data / "server.log"), "-o", options, "start")
-    (place / "started.json").write_text(
-        json.dumps({"pg_ctl": f"{programs}/pg_ctl", "data": str(data), "user": user})
-    )
+    (place / "started.json").write_text(json.dumps({"pg_ctl": f"{programs}/pg_ctl", "data": str(data), "user": user}))
 
 
 @pytest.fixture(scope="session")

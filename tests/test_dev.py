@@ -255,11 +255,9 @@ def test_one_failing_check_does_not_hide_the_others(dev, tree, monkeypatch, caps
     monkeypatch.setattr(dev, "prepare", lambda *_: None)
     monkeypatch.setenv("DEV_NO_SYSTEM", "1")
     ran = []
-    monkeypatch.setattr(
-        dev, "run_of_the_environment", lambda command: ran.append(command) or command[0] == "ruff"
-    )
+    monkeypatch.setattr(dev, "run_of_the_environment", lambda command: ran.append(command) or command[0] == "ruff")
     assert dev.test(["-k", "bag"], yes=False) == 1
-    assert [command[0] for command in ran] == ["ruff", "mypy", "mypy", "lint-imports", "pytest"]
+    assert [command[0] for command in ran] == ["ruff", "ruff", "mypy", "mypy", "lint-imports", "pytest"]
     assert ran[-1][-2:] == ("-k", "bag")
     assert "FAILED: lint" in capsys.readouterr().out
 
@@ -267,9 +265,7 @@ def test_one_failing_check_does_not_hide_the_others(dev, tree, monkeypatch, caps
 # --- What was not run ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("ci", "outcome", "code"), [("", "1 passed, 2 skipped", 0), ("true", "1 passed, 2 errors", 1)]
-)
+@pytest.mark.parametrize(("ci", "outcome", "code"), [("", "1 passed, 2 skipped", 0), ("true", "1 passed, 2 errors", 1)])
 def test_what_a_machine_lacks_is_counted_and_in_ci_fails(tmp_path, ci, outcome, code):
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "test_pages.py").write_text(

@@ -40,7 +40,6 @@ KEYS = [
 Copy = tuple[Path, sqlite3.Connection]
 
 
-
 def test_a_small_demo_keeps_every_promise(played: Played) -> None:
     found = played.report
     assert list(found) == KEYS

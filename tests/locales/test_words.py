@@ -48,9 +48,7 @@ def test_a_reason_is_told_in_the_local_time_and_names_of_its_place():
     assert EN.why(why, places) == (
         "LH716 left Leipzig hub at Sat 21 Nov, 15:00 without it: it was still there at Sat 21 Nov, 19:00."
     )
-    assert ZH.why(why, places) == (
-        "LH716于11月21日周六 15:00离开莱比锡枢纽，未载运它：11月21日周六 19:00它仍在那里。"
-    )
+    assert ZH.why(why, places) == ("LH716于11月21日周六 15:00离开莱比锡枢纽，未载运它：11月21日周六 19:00它仍在那里。")
 
 
 def test_a_place_nobody_described_is_its_code_in_utc():
