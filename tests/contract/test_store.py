@@ -578,3 +578,19 @@ def test_three_processes_of_one_home_migrate_one_after_the_other(tmp_path: Path)
     with store.writing() as tx:
         append(tx, 1)
     store.close()
+
+
+# --- the generation -------------------------------------------------------------------------------------------------
+
+
+def test_one_backup_restored_twice_raises_the_generation_twice_even_within_a_second_or_by_a_slow_clock(
+    store: Store,
+) -> None:
+    raised = []
+    for now in (NOON, NOON, NOON - timedelta(days=1)):
+        with store.writing() as tx:
+            raised.append(tx.meta.raise_generation(now))
+        with store.reading() as tx:
+            assert tx.meta.generation == raised[-1]
+    second = int(NOON.timestamp())
+    assert raised == [second, second + 1, second + 2]

@@ -1,6 +1,7 @@
 """A few values that belong to the whole installation."""
 
 import secrets
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -8,6 +9,8 @@ from tracker.store.schema import meta
 
 TOLD_UPTO = "told_upto"
 """Up to this position the log was judged once already; folding it again tells nobody anything."""
+
+_GENERATION = "generation"
 
 
 class Meta:
@@ -26,7 +29,17 @@ class Meta:
     @property
     def generation(self) -> int:
         """The database's generation (`gen` on the wire): raised when a backup is restored."""
-        return int(self.get("generation") or 1)
+        return int(self.get(_GENERATION) or 1)
+
+    def raise_generation(self, now: datetime) -> int:
+        """To be called once in the database that a restore has brought back; the generation it has from now on.
+
+        It is the Unix second, so that one file restored twice raises it twice, and in any case higher than before.
+        Devices that hear it send again all they keep that this database lacks.
+        """
+        raised = max(int(now.timestamp()), self.generation + 1)
+        self.put(_GENERATION, str(raised))
+        return raised
 
     def secret(self, name: str) -> bytes:
         """A 256-bit key that is drawn once and kept."""
