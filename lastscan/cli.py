@@ -23,6 +23,7 @@ COMMANDS = {
     "decode": "capture",
     "identify": "identify",
     "label": "capture",
+    "bagmsg": "bagmsg",
     "scan": "scan",
     "sim": "sim",
 }
