@@ -12,6 +12,8 @@ COMMANDS = {
     "notify": "running",
     "web": "running",
     "fleet": "running",
+    "backup": "keeping",
+    "restore": "keeping",
     "device": "device",
     "key": "key",
     "pin": "pin",

@@ -3,9 +3,10 @@
 import json
 import os
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,15 @@ class Home:
 
         return open_engine(self.database_url)
 
+    @contextmanager
+    def database(self) -> "Iterator[sa.Engine]":
+        """The database as it is; let go of at the end."""
+        engine = self.engine()
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
     def migrated(self) -> "sa.Engine":
         """The database, at the newest schema."""
         from tracker.store.migrations import migrate
@@ -104,6 +114,21 @@ class Home:
     def has_secret(self, name: str) -> bool:
         return (self.keys / name).exists()
 
+    # what is kept elsewhere
+
+    def note_kept(self, what: str, at: datetime) -> None:
+        """That a backup was made, one was restored, or one was tried out; only the last of each counts."""
+        known = {name: when.isoformat() for name, when in self.kept().items()} | {what: at.isoformat()}
+        replace_file(self.path / "backups.json", json.dumps(known, indent=2).encode())
+
+    def kept(self) -> dict[str, datetime]:
+        """When each was last done: `backup`, `restore`, `rehearsal`."""
+        try:
+            known: dict[str, str] = json.loads((self.path / "backups.json").read_bytes())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+        return {name: datetime.fromisoformat(when) for name, when in known.items()}
+
     # what runs
 
     @property
@@ -125,3 +150,13 @@ class Home:
     def mqtt_url(self) -> str | None:
         """`MQTT_URL`, else the broker that runs here."""
         return os.environ.get("MQTT_URL") or self.addresses.get("mqtt")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """The whole content or, after a crash, still the old one; readable for its owner only."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)

@@ -1,6 +1,7 @@
 """One process group: starts the roles in order, starts again whoever dies, stops them all together."""
 
 import ctypes
+import fcntl
 import json
 import os
 import signal
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,22 @@ class RoleFailedError(LastscanError):
 
 class InterruptedStartError(LastscanError):
     """Somebody stopped it before it was up."""
+
+
+class AlreadyRunningError(LastscanError):
+    """This home has a process group already: stop it first, or name another home with --home."""
+
+
+@contextmanager
+def alone(home: Home) -> Iterator[None]:
+    """One process group a home, and none while it is being restored."""
+    with (home.run / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as busy:
+            where = home.addresses.get("web") or str(home.path)
+            raise AlreadyRunningError(f"it runs already: {where}") from busy
+        yield
 
 
 def announcer(home: Home, role: str) -> Path:

@@ -19,6 +19,7 @@ from tracker.domain.shipment import Piece, PieceKind
 from tracker.store import Store, Transaction
 from tracker.store.bodies import BookedPieces
 from tracker.store.fact_log import NewFact
+from tracker.store.settings import NUMBER_KEY, NUMBERED
 
 SERVICE_LETTERS = "LS"
 COUNTRY = "NL"
@@ -215,8 +216,8 @@ class Bookings:
     def _fresh(self, tx: Transaction, *, taken: Sequence[_Numbered | None]) -> _Numbered:
         """A number nobody has, not even somebody who came with one of this form."""
         while True:
-            counter = tx.meta.next_number("pieces_numbered")
-            serial = scattered_serial(counter, key=tx.meta.secret("number_key"))
+            counter = tx.meta.next_number(NUMBERED)
+            serial = scattered_serial(counter, key=tx.meta.secret(NUMBER_KEY))
             drawn = str(S10Number(self._service_letters, serial, self._country))
             known = any(own is not None and own.number == drawn for own in taken)
             if not known and tx.booked.next_journey(drawn) == 1:

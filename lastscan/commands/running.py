@@ -1,10 +1,9 @@
 """`lastscan up` and the roles it is made of."""
 
-import fcntl
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,16 +15,11 @@ from lastscan.commands.key import first_key
 from lastscan.home import Home
 from lastscan.logs import configure_logs
 from lastscan.options import home_option, print_json
-from lastscan.up import Supervisor, announce, die_with_parent, port_or_free
-from tracker.domain.errors import LastscanError
+from lastscan.up import Supervisor, alone, announce, die_with_parent, port_or_free
 
 WEB_PORT, MQTT_PORT = 8080, 1883
 SPEED = 360.0
 INTERRUPTED = 130
-
-
-class AlreadyRunningError(LastscanError):
-    """This home has a process group already: stop it first, or name another home with --home."""
 
 
 def _role(name: str, home: Home) -> Callable[[Mapping[str, Any]], None]:
@@ -135,13 +129,13 @@ def up(
     if host not in ("127.0.0.1", "localhost", "::1"):
         raise click.UsageError("TLS is not built in yet, so --host stays on loopback: put a reverse proxy in front")
     if not once:
-        with _alone(home):
+        with alone(home):
             _run(home, demo, host, port, mqtt_port, smtp, speed, roles.seeded(seed))
         return
     named = click.get_current_context().get_parameter_source("home")
     with tempfile.TemporaryDirectory(prefix="lastscan-") as scratch:
         played_in = home if named is ParameterSource.COMMANDLINE else Home.at(scratch)
-        with _alone(played_in):
+        with alone(played_in):
             raise SystemExit(_play_once(played_in, as_json, roles.seeded(seed), shipments))
 
 
@@ -234,18 +228,6 @@ def _start_all(
     supervisor.start("notify", "--pages", f"http://{host}:{web_port}", *mail)
     supervisor.start("web", "--host", host, "--port", str(web_port))
     supervisor.wait_for("broker", "tracker", "notify", "web")
-
-
-@contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    """One process group a home."""
-    with (home.run / "up.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as busy:
-            where = home.addresses.get("web") or str(home.path)
-            raise AlreadyRunningError(f"it runs already: {where}") from busy
-        yield
 
 
 def _say(line: str) -> None:

@@ -43,8 +43,10 @@ run_tracker(home.engine(), home.clock, mqtt_url=sys.argv[2], username="tracker",
 
 
 @contextmanager
-def broker(home: Home, kind: str) -> Iterator[str]:
-    devices = Devices(home.store(), home.clock)
+def broker(home: Home, kind: str, port: int | None = None) -> Iterator[str]:
+    port = port or free_port()
+    store = home.store()
+    devices = Devices(store, home.clock)
     trackers = hash_password(home.secret("tracker-mqtt"), salt=os.urandom(SALT_BYTES))
 
     def logins() -> list[Login]:
@@ -66,13 +68,13 @@ def broker(home: Home, kind: str) -> Iterator[str]:
             on_ready=ready,
         )
 
-    port = free_port()
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert up.wait(SOON)
     yield f"mqtt://127.0.0.1:{port}"
     stop.set()
     thread.join(SOON)
+    store.close()
 
 
 class Tracker:
@@ -97,7 +99,9 @@ class Tracker:
 
 
 def a_link(home: Home, dev: str, url: str) -> Link:
-    known = Devices(home.store(), home.clock).add(dev, site="sea")
+    store = home.store()
+    known = Devices(store, home.clock).add(dev, site="sea")
+    store.close()
     journal = Journal(FileDisk(home.path / "scanner" / dev), new_epoch=lambda: secrets.token_hex(16))
     handheld = Handheld(journal, SystemClock(journal.boot), Random(1), key=bytes.fromhex(known.key))
     return Link(handheld, Address("sea", dev), url, known.username, known.password)

@@ -7,6 +7,10 @@ import sqlalchemy as sa
 
 from tracker.store.schema import meta
 
+NUMBERED = "pieces_numbered"
+"""How many numbers of our own were given out."""
+NUMBER_KEY = "number_key"
+"""What scatters them; no two installations have the same."""
 TOLD_UPTO = "told_upto"
 """Up to this position the log was judged once already; folding it again tells nobody anything."""
 
@@ -31,13 +35,14 @@ class Meta:
         """The database's generation (`gen` on the wire): raised when a backup is restored."""
         return int(self.get(_GENERATION) or 1)
 
-    def raise_generation(self, now: datetime) -> int:
+    def raise_generation(self, now: datetime, *, above: int = 0) -> int:
         """To be called once in the database that a restore has brought back; the generation it has from now on.
 
-        It is the Unix second, so that one file restored twice raises it twice, and in any case higher than before.
-        Devices that hear it send again all they keep that this database lacks.
+        It is the Unix second, so that one file restored twice raises it twice, and in any case higher than before and
+        than `above`, that of the database it replaces. Devices that hear it send again all they keep that this
+        database lacks.
         """
-        raised = max(int(now.timestamp()), self.generation + 1)
+        raised = max(int(now.timestamp()), self.generation + 1, above + 1)
         self.put(_GENERATION, str(raised))
         return raised
 
@@ -54,3 +59,7 @@ class Meta:
         number = int(self.get(name) or 0)
         self.put(name, str(number + 1))
         return number
+
+    def skip_numbers(self, name: str, upto: int) -> None:
+        """Never again gives out a number below `upto`."""
+        self.put(name, str(max(int(self.get(name) or 0), upto)))

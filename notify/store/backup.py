@@ -1,0 +1,35 @@
+"""What notify must know of a restored database that its backup could not: who was told after it was made."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from notify.store.schema import deliveries, opt_outs, proofs
+
+
+def take_over(before: sa.Connection, restored: sa.Connection) -> bool:
+    """Deliveries, proofs and opt-outs as they stood in `before`, the later self of what was restored.
+
+    False, and nothing is done, where its proofs do not go on from those of the backup.
+    """
+    last = restored.execute(sa.select(proofs.c.pos, proofs.c.hash).order_by(proofs.c.pos.desc()).limit(1)).one_or_none()
+    if last is not None:
+        same = before.execute(sa.select(proofs.c.hash).where(proofs.c.pos == last.pos)).scalar_one_or_none()
+        if same != last.hash:
+            return False
+    for table in (deliveries, proofs, opt_outs):
+        restored.execute(sa.delete(table))
+        rows = [dict(row._mapping) for row in before.execute(sa.select(table))]
+        if rows:
+            restored.execute(sa.insert(table), rows)
+    return True
+
+
+def doubt(restored: sa.Connection, since: datetime) -> int:
+    """Where nobody can say what was sent after `since`: whatever was still to be sent may have arrived.
+
+    What people act on is then sent once more under the same key, everything else is not; how many are in doubt.
+    """
+    d = deliveries.c
+    held = sa.update(deliveries).where(d.due_at.isnot(None), d.handed_at.is_(None))
+    return restored.execute(held.values(handed_at=since)).rowcount
