@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -30,7 +30,7 @@ from tracker.project import Projector, rebuild
 from tracker.store import Store, Transaction
 from tracker.store import schema as tracker_schema
 from tracker.store.engine import open_engine, sqlite_url
-from tracker.store.fact_log import PROJECT, NewFact, Stream
+from tracker.store.fact_log import PROJECT, NewAside, NewFact, Stream
 from tracker.store.migrations import migrate
 from tracker.store.schema import facts, outbox
 
@@ -62,14 +62,16 @@ def store(engine: sa.Engine) -> Store:
 
 
 def a_fact(q: int, code: str = "LS123456785NL", **more: Any) -> NewFact:
-    return NewFact("sort", code, "AMS", NOON, NOON, q=q, digest=bytes([q % 256]) * 16, **more)
+    values = {"kind": "sort", "code": code, "facility": "AMS", "happened_at": NOON, "recorded_at": NOON} | more
+    return NewFact(q=q, digest=bytes([q % 256]) * 16, **values)
 
 
 def append(tx: Transaction, *qs: int, dev: str = "h-1") -> Stream:
     tx.log.lock()
     stream = tx.log.stream(f"dev:{dev}", EP)
-    tx.log.append(stream, [a_fact(q) for q in qs])
-    return tx.log.move_watermark(stream, new=qs)
+    tx.log.append([(stream, a_fact(q)) for q in qs])
+    (moved,) = tx.log.move_watermarks({stream: qs})
+    return moved
 
 
 def read_all(store: Store) -> list[tuple[int, str]]:
@@ -99,7 +101,7 @@ def test_the_same_batch_again_is_ignored_and_receipted(engine: sa.Engine) -> Non
 
 
 def test_a_key_is_in_the_log_once(store: Store) -> None:
-    fact = replace(a_fact(1), q=None, key="desk-1")
+    fact = msgspec.structs.replace(a_fact(1), q=None, key="desk-1")
     with store.writing() as tx:
         assert tx.log.append_once("desk:ada", fact) is not None
     with store.writing() as tx:
@@ -111,10 +113,9 @@ def test_the_watermark_is_the_gapless_prefix_of_facts_and_refused_records(store:
     def come(*qs: int, refused: tuple[int, ...] = ()) -> tuple[int, list[tuple[int, int]]]:
         with store.writing() as tx:
             stream = tx.log.stream("dev:h-1", EP)
-            tx.log.append(stream, [a_fact(q) for q in qs])
-            for q in refused:
-                tx.log.refuse(stream, q)
-            moved = tx.log.move_watermark(stream, new=[*qs, *refused])
+            tx.log.append([(stream, a_fact(q)) for q in qs])
+            tx.log.refuse({(stream.id, q) for q in refused})
+            (moved,) = tx.log.move_watermarks({stream: [*qs, *refused]})
             return moved.upto, tx.log.gaps(moved, last=moved.highest)
 
     assert come(2, 3) == (0, [(1, 1)])
@@ -205,7 +206,7 @@ def test_a_reader_that_follows_many_writers_sees_every_fact_once_and_in_order(st
 def test_what_is_rolled_back_leaves_nothing(store: Store) -> None:
     with pytest.raises(ZeroDivisionError), store.writing() as tx:  # noqa: PT012
         append(tx, 1)
-        tx.log.put_aside(topic="t", why="w", detail="d", payload=b"p", heard_at=NOON)
+        tx.log.put_aside([NewAside("t", "w", "d", b"p", NOON)])
         tx.meta.put("generation", "7")
         raise ZeroDivisionError
     assert read_all(store) == []
@@ -303,8 +304,9 @@ TEXTS = [
 def test_text_from_strangers_comes_back_to_the_letter(store: Store, text: str) -> None:
     with store.writing() as tx:
         stream = tx.log.stream("dev:h-1", EP)
-        tx.log.append(stream, [a_fact(1, text, sym=text, sort_point=text, into=text, reason=text, operator=text)])
-        tx.log.put_aside(topic=text, why="w", detail=text, payload=text.encode() + b"\0\xff", heard_at=NOON)
+        fact = a_fact(1, text, sym=text, sort_point=text, into=text, reason=text, operator=text)
+        tx.log.append([(stream, fact)])
+        tx.log.put_aside([NewAside(text, "w", text, text.encode() + b"\0\xff", NOON)])
     with store.reading() as tx:
         (fact,) = tx.log.after(0, 1)
         (aside,) = tx.log.aside()
@@ -327,7 +329,7 @@ def test_text_from_strangers_comes_back_to_the_letter(store: Store, text: str) -
 def test_an_instant_comes_back_to_the_microsecond_in_utc(store: Store, instant: datetime) -> None:
     with store.writing() as tx:
         stream = tx.log.stream("dev:h-1", EP)
-        tx.log.append(stream, [replace(a_fact(1), happened_at=instant, recorded_at=instant)])
+        tx.log.append([(stream, msgspec.structs.replace(a_fact(1), happened_at=instant, recorded_at=instant))])
     with store.reading() as tx:
         (fact,) = tx.log.after(0, 1)
     assert fact.event.happened_at == fact.event.recorded_at == instant
@@ -335,8 +337,9 @@ def test_an_instant_comes_back_to_the_microsecond_in_utc(store: Store, instant: 
 
 
 def test_an_instant_without_its_zone_is_a_mistake(store: Store) -> None:
-    with pytest.raises(sa.exc.StatementError, match="needs its zone"), store.writing() as tx:
-        tx.log.append(tx.log.stream("dev:h-1", EP), [replace(a_fact(1), happened_at=datetime(2026, 1, 1))])  # noqa: DTZ001
+    bare = msgspec.structs.replace(a_fact(1), happened_at=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(ValueError, match="needs its zone"), store.writing() as tx:
+        tx.log.append([(tx.log.stream("dev:h-1", EP), bare)])
     assert read_all(store) == []
 
 

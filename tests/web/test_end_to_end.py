@@ -57,22 +57,18 @@ class Tracker:
         self.scans += 1
         with self.store.writing() as tx:
             stream = tx.log.stream("dev:h-0017", "0" * 32)
-            tx.log.append(
-                stream,
-                [
-                    NewFact(
-                        kind=kind,
-                        code=code,
-                        facility=place.code,
-                        happened_at=when,
-                        recorded_at=when + timedelta(seconds=10),
-                        q=self.scans,
-                        sym="code128" if "/" not in code else "qr",
-                        sort_point="belt-7",
-                        into=into,
-                    )
-                ],
+            fact = NewFact(
+                kind=kind,
+                code=code,
+                facility=place.code,
+                happened_at=when,
+                recorded_at=when + timedelta(seconds=10),
+                q=self.scans,
+                sym="code128" if "/" not in code else "qr",
+                sort_point="belt-7",
+                into=into,
             )
+            tx.log.append([(stream, fact)])
         self.fold()
 
     def fold(self) -> None:

@@ -1,13 +1,16 @@
 """Devices: who may speak, from which site, and when they were last heard."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from tracker.domain.drift import BootClock
+from tracker.store.bulk import matching, upsert
+from tracker.store.engine import Exact
 from tracker.store.schema import boot_clocks, device_sites, devices
 
 
@@ -29,6 +32,37 @@ class DeviceRow:
     def site_at(self, instant: datetime) -> str:
         valid = [site for since, site in self.sites if since <= instant]
         return valid[-1] if valid else self.sites[0][1]
+
+
+Boot = tuple[str, int]
+"""One start of one device: its name and the number of that start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What one or several messages said of a device. What is None was not said."""
+
+    dev: str
+    at: datetime
+    wall_error_ms: int
+    depth: int | None = None
+    battery: float | None = None
+    firmware: str | None = None
+    says_more: bool = False  # a hello or a status, not just a scan
+
+    def then(self, later: "Contact") -> "Contact":
+        """Both, one after the other."""
+        return replace(
+            later,
+            depth=self.depth if later.depth is None else later.depth,
+            battery=self.battery if later.battery is None else later.battery,
+            firmware=self.firmware if later.firmware is None else later.firmware,
+            says_more=self.says_more or later.says_more,
+        )
+
+    @property
+    def optional(self) -> dict[str, Any]:
+        return {"new_depth": self.depth, "new_battery": self.battery, "new_firmware": self.firmware}
 
 
 class DeviceRegistry:
@@ -66,31 +100,43 @@ class DeviceRegistry:
     def revoke(self, dev: str, *, now: datetime) -> None:
         self._connection.execute(sa.update(devices).where(devices.c.dev == dev).values(revoked_at=now))
 
-    def heard(
-        self,
-        dev: str,
-        *,
-        at: datetime,
-        wall_error_ms: int | None = None,
-        depth: int | None = None,
-        battery: float | None = None,
-        firmware: str | None = None,
-    ) -> None:
-        news = {"wall_error_ms": wall_error_ms, "depth": depth, "battery": battery, "firmware": firmware}
-        known = {name: value for name, value in news.items() if value is not None}
-        self._connection.execute(sa.update(devices).where(devices.c.dev == dev).values(heard_at=at, **known))
+    def heard(self, news: Sequence[Contact]) -> None:
+        """What their last messages said; one line a device."""
+        if news:
+            rows = [{"named": n.dev, "at": n.at, "wall_error": n.wall_error_ms, **n.optional} for n in news]
+            self._connection.execute(_HEARD, rows)
 
-    def boot_clock(self, dev: str, boot: int) -> BootClock | None:
-        query = sa.select(boot_clocks.c.clock).where(boot_clocks.c.dev == dev, boot_clocks.c.boot == boot)
-        kept = self._connection.execute(query).scalar()
-        return msgspec.json.decode(kept, type=BootClock) if kept else None
+    def boot_clocks(self, boots: Collection[Boot]) -> dict[Boot, BootClock]:
+        """Those of these starts whose clock is known."""
+        asked = matching(self._connection, list(boots), boot_clocks.c.dev, boot_clocks.c.boot)
+        query = sa.select(boot_clocks).select_from(asked)
+        kept = self._connection.execute(query)
+        return {(row.dev, row.boot): msgspec.json.decode(row.clock, type=BootClock) for row in kept}
 
-    def keep_boot_clock(self, dev: str, boot: int, clock: BootClock) -> None:
-        spelled = msgspec.json.encode(clock).decode()
-        where = (boot_clocks.c.dev == dev) & (boot_clocks.c.boot == boot)
-        kept = self._connection.execute(sa.update(boot_clocks).where(where).values(clock=spelled))
-        if kept.rowcount == 0:
-            self._connection.execute(sa.insert(boot_clocks).values(dev=dev, boot=boot, clock=spelled))
+    def keep_boot_clocks(self, clocks: Mapping[Boot, BootClock]) -> None:
+        if clocks:
+            insert = upsert(self._connection)(boot_clocks)
+            statement = insert.on_conflict_do_update(
+                index_elements=["dev", "boot"], set_={"clock": insert.excluded.clock}
+            )
+            rows = [
+                {"dev": dev, "boot": boot, "clock": msgspec.json.encode(clocks[dev, boot]).decode()}
+                for dev, boot in sorted(clocks)
+            ]
+            self._connection.execute(statement, rows)
+
+
+_HEARD = (
+    sa.update(devices)
+    .where(devices.c.dev == sa.bindparam("named"))
+    .values(
+        heard_at=sa.bindparam("at"),
+        wall_error_ms=sa.bindparam("wall_error"),
+        depth=sa.func.coalesce(sa.bindparam("new_depth", type_=sa.Integer), devices.c.depth),
+        battery=sa.func.coalesce(sa.bindparam("new_battery", type_=sa.Float), devices.c.battery),
+        firmware=sa.func.coalesce(sa.bindparam("new_firmware", type_=Exact), devices.c.firmware),
+    )
+)
 
 
 def _device(row: sa.Row[tuple[object, ...]], sites: Sequence[tuple[datetime, str]]) -> DeviceRow:

@@ -14,6 +14,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_S = 10
 
 
+def micros(instant: datetime) -> int:
+    """An instant as the database keeps it: microseconds since 1970. ValueError without a zone."""
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant}: an instant needs its zone")
+    since = instant - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def escaped(text: str) -> str:
+    """Text from strangers as the database keeps it; see `Exact`."""
+    if "\\" in text or "\0" in text:
+        return text.replace("\\", "\\\\").replace("\0", "\\0")
+    return text
+
+
 class Instant(sa.types.TypeDecorator[datetime]):
     """An instant, kept as microseconds since 1970 in UTC; comes back aware, in UTC, to the microsecond."""
 
@@ -21,11 +36,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value}: an instant needs its zone")
-        return (value - _EPOCH) // timedelta(microseconds=1)
+        return None if value is None else micros(value)
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
         return None if value is None else _EPOCH + timedelta(microseconds=value)
@@ -38,9 +49,7 @@ class Exact(sa.types.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        if value is None or not ("\\" in value or "\0" in value):
-            return value
-        return value.replace("\\", "\\\\").replace("\0", "\\0")
+        return None if value is None else escaped(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
         if value is None or "\\" not in value:

@@ -1,21 +1,28 @@
 """The log of facts: append only, read by position; and what was put aside."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tracker.domain.handling import EventKey, HandlingEvent
+from tracker.store.bulk import fill, matching, upsert
+from tracker.store.engine import escaped, micros
 from tracker.store.schema import fact_details, facts, quarantine, readers, refused, streams
 
 PROJECT = "project"
 """The reader that folds the log."""
 
 _WRITERS_LOCK = 0x4C534E31
+
+ScanKey = tuple[int, int]
+"""One scan: the id of its stream, and its number in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,12 @@ class Stream:
     upto: int  # every q <= upto is committed
     highest: int  # the highest q ever committed or refused
 
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.origin, self.epoch
 
-@dataclass(frozen=True, slots=True)
-class NewFact:
+
+class NewFact(msgspec.Struct, frozen=True, kw_only=True):
     """A fact about to be appended. `q` for scans, `key` for everything else."""
 
     kind: str
@@ -57,6 +67,10 @@ class NewFact:
     lat: float | None = None
     lon: float | None = None
 
+    @property
+    def has_details(self) -> bool:
+        return self.x is not None or self.lat is not None or self.lon is not None
+
 
 @dataclass(frozen=True, slots=True)
 class KeptFact:
@@ -81,6 +95,23 @@ class PutAside:
     times: int
 
 
+@dataclass(frozen=True, slots=True)
+class NewAside:
+    """Something to be put aside. The same is what has the same `essence`; without one, the same bytes."""
+
+    topic: str
+    why: str
+    detail: str
+    payload: bytes
+    heard_at: datetime
+    essence: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        names = "\0".join((self.topic, self.why, self.detail)).encode(errors="backslashreplace")
+        return hashlib.sha256(names + b"\0" + (self.payload if self.essence is None else self.essence)).digest()
+
+
 class FactLog:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -94,56 +125,77 @@ class FactLog:
 
     def stream(self, origin: str, epoch: str = "") -> Stream:
         """The stream of this name, made when it is new; its row is locked until the transaction ends."""
-        query = sa.select(streams).where(streams.c.origin == origin, streams.c.epoch == epoch)
-        row = self._connection.execute(query.with_for_update()).one_or_none()
-        if row is None:
-            made = self._connection.execute(
-                sa.insert(streams).values(origin=origin, epoch=epoch).returning(streams.c.id)
-            )
-            return Stream(made.scalar_one(), origin, epoch, 0, 0)
-        return Stream(row.id, row.origin, row.epoch, row.upto, row.highest)
+        return self.streams([(origin, epoch)])[origin, epoch]
+
+    def streams(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], Stream]:
+        """The streams of these origins and epochs, made when they are new.
+
+        Their rows are locked until the transaction ends, in the order of their names, so that no two writers can wait
+        for each other.
+        """
+        found = self.known_streams(names, lock=True)
+        if new := sorted(set(names) - found.keys()):
+            rows = [{"origin": origin, "epoch": epoch} for origin, epoch in new]
+            self._connection.execute(upsert(self._connection)(streams).on_conflict_do_nothing(), rows)
+            found |= self.known_streams(new, lock=True)
+        return found
+
+    def known_streams(self, names: Collection[tuple[str, str]], *, lock: bool = False) -> dict[tuple[str, str], Stream]:
+        """Those of these streams that are there."""
+        query = sa.select(streams).where(streams.c.origin.in_({origin for origin, _ in names}))
+        if lock:
+            query = query.order_by(streams.c.origin, streams.c.epoch).with_for_update()
+        found = (_stream(row) for row in self._connection.execute(query))
+        return {stream.name: stream for stream in found if stream.name in names}
 
     def streams_of(self, origin: str) -> list[Stream]:
         rows = self._connection.execute(sa.select(streams).where(streams.c.origin == origin))
-        return [Stream(row.id, row.origin, row.epoch, row.upto, row.highest) for row in rows]
+        return [_stream(row) for row in rows]
 
-    def digests(self, stream: Stream, qs: Sequence[int]) -> dict[int, bytes]:
-        """Of these numbers, those already committed, with the digest of what was committed."""
-        if not qs or min(qs) > stream.highest:
+    def digests(self, asked: Sequence[ScanKey]) -> dict[ScanKey, bytes]:
+        """Of these scans, those already committed, with the digest of what was committed."""
+        if not asked:
             return {}
-        query = sa.select(facts.c.q, facts.c.digest).where(facts.c.stream == stream.id, facts.c.q.in_(qs))
-        return {row.q: row.digest for row in self._connection.execute(query)}
+        there = matching(self._connection, asked, facts.c.stream, facts.c.q)
+        rows = self._connection.execute(sa.select(facts.c.stream, facts.c.q, facts.c.digest).select_from(there))
+        return {(row.stream, row.q): row.digest for row in rows}
 
-    def refused(self, stream: Stream, qs: Sequence[int]) -> set[int]:
+    def refused(self, asked: Sequence[ScanKey]) -> set[ScanKey]:
         """Of these numbers, those that came as no record before."""
-        if not qs or min(qs) > stream.highest:
+        if not asked:
             return set()
-        query = sa.select(refused.c.q).where(refused.c.stream == stream.id, refused.c.q.in_(qs))
-        return set(self._connection.execute(query).scalars())
+        there = matching(self._connection, asked, refused.c.stream, refused.c.q)
+        rows = self._connection.execute(sa.select(refused.c.stream, refused.c.q).select_from(there))
+        return {(row.stream, row.q) for row in rows}
 
-    def refuse(self, stream: Stream, q: int) -> None:
-        """Counts a record that was no record as committed; it lies in quarantine."""
-        self._connection.execute(sa.insert(refused).values(stream=stream.id, q=q))
+    def refuse(self, new: Collection[ScanKey]) -> None:
+        """Counts records that were none as committed; they lie in quarantine."""
+        if new:
+            self._connection.execute(sa.insert(refused), [{"stream": stream, "q": q} for stream, q in sorted(new)])
 
-    def move_watermark(self, stream: Stream, *, new: Iterable[int]) -> Stream:
-        """To the highest number with no gap below, given what this transaction added."""
-        added = sorted(new)
-        highest = max([stream.highest, *added])
+    def move_watermarks(self, new: Mapping[Stream, Collection[int]]) -> list[Stream]:
+        """Each to the highest number with no gap below, given what this transaction added to it."""
+        moved = [self._moved(stream, sorted(added)) for stream, added in new.items()]
+        if moved:
+            rows = [{"moved": stream.id, "upto": stream.upto, "highest": stream.highest} for stream in moved]
+            self._connection.execute(_MOVE, rows)
+        return moved
+
+    def _moved(self, stream: Stream, added: Sequence[int]) -> Stream:
         upto = stream.upto
         for q in added:
             if q == upto + 1:
                 upto = q
-        if upto < highest:
+        highest = max([stream.highest, *added])
+        if stream.upto < upto < stream.highest:  # it closed a gap: what lies above may follow without one
             upto = self._gapless(stream, upto)
-        self._connection.execute(sa.update(streams).where(streams.c.id == stream.id).values(upto=upto, highest=highest))
-        return Stream(stream.id, stream.origin, stream.epoch, upto, highest)
+        return replace(stream, upto=upto, highest=highest)
 
     def gaps(self, stream: Stream, *, last: int, most: int = 64) -> list[tuple[int, int]]:
-        """The ranges of numbers missing above the watermark up to `last`, both ends included."""
-        held = self._above(stream, stream.upto)
+        """The first ranges of numbers missing above the watermark up to `last`, both ends included."""
         missing: list[tuple[int, int]] = []
         at = stream.upto + 1
-        for q in [*(q for q in held if q <= last), last + 1]:
+        for q in itertools.chain((q for q in self._above(stream, stream.upto) if q <= last), [last + 1]):
             if q > at:
                 missing.append((at, q - 1))
                 if len(missing) == most:
@@ -158,36 +210,41 @@ class FactLog:
             upto = q
         return upto
 
-    def _above(self, stream: Stream, upto: int) -> list[int]:
-        kept = sa.select(facts.c.q).where(facts.c.stream == stream.id, facts.c.q > upto)
-        turned = sa.select(refused.c.q).where(refused.c.stream == stream.id, refused.c.q > upto)
-        return sorted(self._connection.execute(sa.union(kept, turned)).scalars())
+    def _above(self, stream: Stream, upto: int) -> Iterator[int]:
+        """The numbers held above this one, in order; read as far as somebody asks."""
+        while True:
+            kept = sa.select(facts.c.q).where(facts.c.stream == stream.id, facts.c.q > upto)
+            turned = sa.select(refused.c.q).where(refused.c.stream == stream.id, refused.c.q > upto)
+            query = sa.union(kept, turned).order_by("q").limit(_AT_A_TIME)
+            held = self._connection.execute(query).scalars().all()
+            yield from held
+            if len(held) < _AT_A_TIME:
+                return
+            upto = held[-1]
 
     # appending
 
-    def append(self, stream: Stream, new: Sequence[NewFact]) -> None:
-        """Adds scans that are known not to be there yet."""
+    def append(self, new: Sequence[tuple[Stream, NewFact]]) -> None:
+        """Adds scans that are known not to be there yet; UnkeepableError at the end where one is. Needs `lock`."""
         if not new:
             return
-        self._connection.execute(sa.insert(facts), [_row(stream, fact) for fact in new])
-        self._keep_details(stream, [fact for fact in new if fact.q is not None and _has_details(fact)])
+        fill(self._connection, facts, _COLUMNS, [_row(stream, fact) for stream, fact in new])
+        details = [
+            {"of_stream": stream.id, "of_q": fact.q, "new_x": fact.x, "new_lat": fact.lat, "new_lon": fact.lon}
+            for stream, fact in new
+            if fact.has_details
+        ]
+        if details:
+            self._connection.execute(_KEEP_DETAILS, details)
 
     def append_once(self, origin: str, fact: NewFact) -> int | None:
-        """Adds a fact under its key and answers its position; None when that key is there already."""
+        """Adds a fact under its key and answers its position; None when that key is there already. Needs `lock`."""
         stream = self.stream(origin)
         there = sa.select(facts.c.pos).where(facts.c.stream == stream.id, facts.c.key == fact.key)
         if self._connection.execute(there).scalar() is not None:
             return None
-        row = _row(stream, fact)
-        return int(self._connection.execute(sa.insert(facts).values(**row).returning(facts.c.pos)).scalar_one())
-
-    def _keep_details(self, stream: Stream, new: Sequence[NewFact]) -> None:
-        if not new:
-            return
-        query = sa.select(facts.c.pos, facts.c.q).where(facts.c.stream == stream.id, facts.c.q.in_([f.q for f in new]))
-        positions = {row.q: row.pos for row in self._connection.execute(query)}
-        rows = [{"pos": positions[f.q], "x": f.x, "lat": f.lat, "lon": f.lon} for f in new if f.q is not None]
-        self._connection.execute(sa.insert(fact_details), rows)
+        fill(self._connection, facts, _COLUMNS, [_row(stream, fact)])
+        return int(self._connection.execute(there).scalar_one())
 
     # reading
 
@@ -238,8 +295,8 @@ class FactLog:
         query = sa.select(readers.c.position).where(readers.c.name == reader).with_for_update()
         position = self._connection.execute(query).scalar()
         if position is None:  # another may be making the row at this moment: whoever is second waits for the first
-            insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-            self._connection.execute(insert(readers).values(name=reader, position=0).on_conflict_do_nothing())
+            made = upsert(self._connection)(readers).values(name=reader, position=0)
+            self._connection.execute(made.on_conflict_do_nothing())
             position = self._connection.execute(query).scalar()
         return position or 0
 
@@ -250,31 +307,34 @@ class FactLog:
 
     # quarantine
 
-    def put_aside(
-        self, *, topic: str, why: str, detail: str, payload: bytes, heard_at: datetime, essence: bytes | None = None
-    ) -> bool:
-        """Keeps what is not understood. The same again is counted, not stored again; True when new.
-
-        The same is what has the same `essence`; without one, the same bytes.
-        """
-        names = "\0".join((topic, why, detail)).encode(errors="backslashreplace")
-        digest = hashlib.sha256(names + b"\0" + (payload if essence is None else essence)).digest()
-        counted = self._connection.execute(
-            sa.update(quarantine).where(quarantine.c.digest == digest).values(times=quarantine.c.times + 1)
+    def put_aside(self, things: Sequence[NewAside]) -> list[NewAside]:
+        """Keeps what is not understood; answers what is new. The same again is counted, not stored again."""
+        if not things:
+            return []
+        digests = [thing.digest for thing in things]
+        known = set(
+            self._connection.execute(sa.select(quarantine.c.digest).where(quarantine.c.digest.in_(digests))).scalars()
         )
-        if counted.rowcount:
-            return False
-        self._connection.execute(
-            sa.insert(quarantine).values(
-                topic=topic[:200].replace("\0", "?"),
-                why=why,
-                detail=detail[:500].replace("\0", "?"),
-                payload=payload,
-                digest=digest,
-                heard_at=heard_at,
-            )
+        times = Counter(digests)
+        first = dict(reversed(list(zip(digests, things, strict=True))))
+        insert = upsert(self._connection)(quarantine)
+        counting = insert.on_conflict_do_update(
+            index_elements=["digest"], set_={"times": quarantine.c.times + insert.excluded.times}
         )
-        return True
+        rows = [
+            {
+                "topic": first[digest].topic[:200].replace("\0", "?"),
+                "why": first[digest].why,
+                "detail": first[digest].detail[:500].replace("\0", "?"),
+                "payload": first[digest].payload,
+                "digest": digest,
+                "heard_at": first[digest].heard_at,
+                "times": count,
+            }
+            for digest, count in times.items()
+        ]
+        self._connection.execute(counting, rows)
+        return [first[digest] for digest in times if digest not in known]
 
     def aside(self, limit: int = 100) -> list[PutAside]:
         """What lies in quarantine, newest first."""
@@ -288,36 +348,58 @@ class FactLog:
 _WITH_STREAM = sa.select(facts, streams.c.origin, streams.c.epoch).join(streams, streams.c.id == facts.c.stream)
 
 
-def _has_details(fact: NewFact) -> bool:
-    return fact.x is not None or fact.lat is not None or fact.lon is not None
+_AT_A_TIME = 1000
+
+_MOVE = (
+    sa.update(streams)
+    .where(streams.c.id == sa.bindparam("moved"))
+    .values(upto=sa.bindparam("upto"), highest=sa.bindparam("highest"))
+)
+
+_KEEP_DETAILS = sa.insert(fact_details).from_select(
+    ["pos", "x", "lat", "lon"],
+    sa.select(
+        facts.c.pos,
+        sa.cast(sa.bindparam("new_x"), sa.Text),
+        sa.cast(sa.bindparam("new_lat"), sa.Float),
+        sa.cast(sa.bindparam("new_lon"), sa.Float),
+    ).where(facts.c.stream == sa.bindparam("of_stream"), facts.c.q == sa.bindparam("of_q")),
+)
+
+_COLUMNS = [column.name for column in facts.columns if column.name != "pos"]
 
 
-def _row(stream: Stream, fact: NewFact) -> dict[str, Any]:
-    voids = fact.voids or (None, None)
-    return {
-        "stream": stream.id,
-        "q": fact.q,
-        "key": fact.key,
-        "kind": fact.kind,
-        "code": fact.code,
-        "sym": fact.sym,
-        "facility": fact.facility,
-        "sort_point": fact.sort_point,
-        "into": fact.into,
-        "reason": fact.reason,
-        "void_epoch": voids[0],
-        "void_q": voids[1],
-        "operator": fact.operator,
-        "happened_at": fact.happened_at,
-        "recorded_at": fact.recorded_at,
-        "estimated": fact.estimated,
-        "error_ms": fact.error_ms,
-        "wall": fact.wall,
-        "mono": fact.mono,
-        "boot": fact.boot,
-        "digest": fact.digest,
-        "body": fact.body,
-    }
+def _row(stream: Stream, fact: NewFact) -> tuple[Any, ...]:
+    """The values of `_COLUMNS` as the driver takes them: a million of them a minute pass here."""
+    void_epoch, void_q = fact.voids or (None, None)
+    return (
+        stream.id,
+        fact.q,
+        fact.key,
+        escaped(fact.kind),
+        escaped(fact.code),
+        fact.sym and escaped(fact.sym),
+        fact.facility,
+        fact.sort_point and escaped(fact.sort_point),
+        fact.into and escaped(fact.into),
+        fact.reason and escaped(fact.reason),
+        void_epoch,
+        void_q,
+        fact.operator and escaped(fact.operator),
+        micros(fact.happened_at),
+        micros(fact.recorded_at),
+        fact.estimated,
+        fact.error_ms,
+        fact.wall,
+        fact.mono,
+        fact.boot,
+        fact.digest,
+        fact.body,
+    )
+
+
+def _stream(row: sa.Row[Any]) -> Stream:
+    return Stream(row.id, row.origin, row.epoch, row.upto, row.highest)
 
 
 def _kept(row: sa.Row[Any]) -> KeptFact:

@@ -63,7 +63,6 @@ facts = Table(
     Column("boot", BigInteger),
     Column("digest", LargeBinary),
     Column("body", Text),
-    sqlite_autoincrement=True,
 )
 Index(
     "facts_scan",

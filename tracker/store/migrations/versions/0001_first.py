@@ -189,8 +189,7 @@ def upgrade() -> None:
     sa.Column('digest', sa.LargeBinary(), nullable=True),
     sa.Column('body', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['stream'], ['streams.id'], ),
-    sa.PrimaryKeyConstraint('pos'),
-    sqlite_autoincrement=True
+    sa.PrimaryKeyConstraint('pos')
     )
     op.create_index('facts_key', 'facts', ['stream', 'key'], unique=True, sqlite_where=sa.text('key IS NOT NULL'), postgresql_where=sa.text('key IS NOT NULL'))
     op.create_index('facts_scan', 'facts', ['stream', 'q'], unique=True, sqlite_where=sa.text('q IS NOT NULL'), postgresql_where=sa.text('q IS NOT NULL'))
