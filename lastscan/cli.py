@@ -15,6 +15,7 @@ COMMANDS = {
     "backup": "keeping",
     "restore": "keeping",
     "device": "device",
+    "gap": "gap",
     "key": "key",
     "pin": "pin",
     "track": "looking",

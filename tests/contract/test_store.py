@@ -22,6 +22,7 @@ from tests.tracker.world import BAG_TAG, EP, NOON, World, acks, at
 from tracker import wire
 from tracker.devices import Roll
 from tracker.domain.errors import StoreError, UnkeepableError
+from tracker.domain.gaps import Why
 from tracker.domain.handling import Kind
 from tracker.domain.notices import Notice, NoticeKind
 from tracker.domain.why import because
@@ -116,13 +117,38 @@ def test_the_watermark_is_the_gapless_prefix_of_facts_and_refused_records(store:
             tx.log.append([(stream, a_fact(q)) for q in qs])
             tx.log.refuse({(stream.id, q) for q in refused})
             (moved,) = tx.log.move_watermarks({stream: [*qs, *refused]})
-            return moved.upto, tx.log.gaps(moved, last=moved.highest)
+            return moved.upto, tx.log.missing(moved, moved.upto + 1, moved.highest)
 
     assert come(2, 3) == (0, [(1, 1)])
     assert come(refused=(5,)) == (0, [(1, 1), (4, 4)])
     assert come(1) == (3, [(4, 4)])
     assert come(7, refused=(4,)) == (5, [(6, 6)])
     assert come(refused=(6,)) == (7, [])
+
+
+def test_what_is_written_off_is_passed_once_something_came_behind_it(store: Store) -> None:
+    def come(*qs: int) -> int:
+        with store.writing() as tx:
+            stream = tx.log.stream("dev:h-1", EP)
+            tx.log.append([(stream, a_fact(q)) for q in qs])
+            (moved,) = tx.log.move_watermarks({stream: qs})
+            return moved.upto
+
+    assert come(1, 5, 9) == 1
+    with store.writing() as tx:
+        stream = tx.log.stream("dev:h-1", EP)
+        opened = tx.gaps.open(stream, [(2, 4), (6, 8), (10, 2**53)], why=Why.UNANSWERED, site="sea", now=NOON)
+        assert [incident.missing for incident in opened] == [((2, 4),), ((6, 8),), ((10, 2**53),)]
+        for incident in opened[1:]:
+            tx.gaps.close(incident, now=NOON, by="Mo", reason="burnt")
+        assert tx.gaps.untold(stream, 20) == []
+    assert come() == 1
+    assert come(2, 3) == 3
+    assert come(4) == 9
+    assert come(12, 7) == 12
+    with store.reading() as tx:
+        (still,) = tx.gaps.incidents()
+        assert (still.first, still.missing) == (2, ())
 
 
 def test_two_writers_on_one_stream_leave_one_gapless_watermark(engine: sa.Engine) -> None:

@@ -33,6 +33,10 @@ class DeviceExistsError(LastscanError):
     """The device is registered already: `--move` gives it a new site."""
 
 
+class GapDecisionError(LastscanError):
+    """This gap cannot be closed so: it is unknown or closed already, or nobody says who decides and why."""
+
+
 class StoreError(LastscanError):
     """The database cannot do what was asked now; nothing was changed."""
 

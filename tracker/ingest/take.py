@@ -13,13 +13,13 @@ from tracker.devices import Roll
 from tracker.domain.errors import StoreError, UnkeepableError
 from tracker.domain.handling import Kind
 from tracker.domain.ids import facility_of_site
+from tracker.gaps import GapWatch
 from tracker.ingest.contact import Contacts, Hearing
-from tracker.ingest.gaps import GapWatch
 from tracker.ingest.hearing import Heard, NotUnderstood, Record, Understood, essence, instant, millis, understand
 from tracker.store import Store, Transaction
 from tracker.store.device_registry import DeviceRow
 from tracker.store.fact_log import NewAside, NewFact, ScanKey, Stream
-from tracker.wire import Ack, Address, Answer, Config, Down, Hello, Nack, Need, Scans, Time, signed, voided
+from tracker.wire import Ack, Address, Answer, Config, Down, Hello, Nack, Need, Scans, Status, Time, signed, voided
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class Ingest:
         self._roll = roll
         self._clock = clock
         self._contacts = Contacts()
-        self._gaps = GapWatch(monotonic)
+        self._watch = GapWatch(store, roll, clock, monotonic)
         self.counts: Counter[str] = Counter()
 
     def take(self, heard: Sequence[Heard]) -> list[Reply]:
@@ -74,25 +74,23 @@ class Ingest:
         self._take_poison(heard[0], trouble)
         return []
 
-    def overdue(self) -> list[Reply]:
-        """What to ask devices for again: gaps that stood longer than `GAP_WAIT_S` seconds."""
-        gaps = self._gaps.overdue()
-        if not gaps:
+    def overdue(self, dev: str | None = None) -> list[Reply]:
+        """What to ask devices for, or only `dev`, because it has not come; to be called every second or so.
+
+        What has been missing for too long, people are told of. Raises StoreError; nothing is forgotten then.
+        """
+        wanted = self._watch.step(dev)
+        if not wanted:
             return []
-        asked: list[Reply] = []
         with self._store.reading() as tx:
-            streams = tx.log.known_streams({gap.stream for gap in gaps})
             generation = tx.meta.generation
-            for gap in gaps:
-                stream = streams[gap.stream]
-                ranges = tx.log.gaps(stream, last=max(gap.last, stream.highest))
-                if ranges:
-                    need = Need(ep=gap.epoch, ranges=ranges, gen=generation)
-                    asked.append(Reply(gap.address, _sign(gap.device, need)))
-                    self._gaps.asked(gap)
-                else:
-                    self._gaps.closed(gap)
-        return asked
+        return [
+            Reply(
+                Address(each.device.site, each.device.dev),
+                _sign(each.device, Need(ep=each.epoch, ranges=each.ranges, gen=generation)),
+            )
+            for each in wanted
+        ]
 
     def _take_all(self, heard: Sequence[Heard]) -> list[Reply]:
         messages = [understand(message, self._roll) for message in heard]
@@ -103,6 +101,8 @@ class Ingest:
             for message in messages:
                 batch.add(message)
             batch.write()
+            for message in understood:
+                self._heed(tx, message, batch.streams[message.stream])
             replies = batch.replies()
         self._committed(batch, understood)
         self.counts["messages"] += len(heard)
@@ -115,9 +115,17 @@ class Ingest:
         for message in understood:
             stream = batch.streams[message.stream]
             last = stream.highest if isinstance(message.said, Scans) else message.said.last
-            self._gaps.see(message.device, message.address, stream, last=last)
+            self._watch.sees(message.device.dev, stream, last=last)
         for thing in batch.put_aside:
             log.warning("put aside", topic=thing.topic[:120], why=thing.why, detail=thing.detail[:200])
+
+    def _heed(self, tx: Transaction, message: Understood, stream: Stream) -> None:
+        """What a device says it has given out, and of it still keeps."""
+        match message.said:
+            case Hello(first=first, last=last):
+                self._watch.claims(tx, message.device, stream, first=first, last=last)
+            case Status(last=last):
+                self._watch.claims(tx, message.device, stream, last=last)
 
     def _take_poison(self, message: Heard, wrong: Exception) -> None:
         """Bytes that cannot be held as facts must never hold up the others."""

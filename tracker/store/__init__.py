@@ -15,6 +15,7 @@ from tracker.domain.errors import MistakeError, StoreError, UnkeepableError
 from tracker.store.booked import BookedShipments
 from tracker.store.device_registry import DeviceRegistry
 from tracker.store.fact_log import PROJECT, FactLog
+from tracker.store.gaps import Gaps
 from tracker.store.network import NetworkTables
 from tracker.store.owed import OwedNotices
 from tracker.store.settings import TOLD_UPTO, Meta
@@ -28,6 +29,7 @@ class Transaction:
         self.connection = connection
         self.meta = Meta(connection)
         self.log = FactLog(connection)
+        self.gaps = Gaps(connection)
         self.devices = DeviceRegistry(connection)
         self.network = NetworkTables(connection)
         self.booked = BookedShipments(connection)

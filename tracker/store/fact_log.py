@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from tracker.domain.handling import EventKey, HandlingEvent
 from tracker.store.bulk import fill, matching, upsert
 from tracker.store.engine import escaped, micros
-from tracker.store.schema import fact_details, facts, quarantine, readers, refused, streams
+from tracker.store.schema import fact_details, facts, gap_incidents, quarantine, readers, refused, streams
 
 PROJECT = "project"
 """The reader that folds the log."""
@@ -133,18 +133,16 @@ class FactLog:
         Their rows are locked until the transaction ends, in the order of their names, so that no two writers can wait
         for each other.
         """
-        found = self.known_streams(names, lock=True)
+        found = self._known(names)
         if new := sorted(set(names) - found.keys()):
             rows = [{"origin": origin, "epoch": epoch} for origin, epoch in new]
             self._connection.execute(upsert(self._connection)(streams).on_conflict_do_nothing(), rows)
-            found |= self.known_streams(new, lock=True)
+            found |= self._known(new)
         return found
 
-    def known_streams(self, names: Collection[tuple[str, str]], *, lock: bool = False) -> dict[tuple[str, str], Stream]:
-        """Those of these streams that are there."""
+    def _known(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], Stream]:
         query = sa.select(streams).where(streams.c.origin.in_({origin for origin, _ in names}))
-        if lock:
-            query = query.order_by(streams.c.origin, streams.c.epoch).with_for_update()
+        query = query.order_by(streams.c.origin, streams.c.epoch).with_for_update()
         found = (_stream(row) for row in self._connection.execute(query))
         return {stream.name: stream for stream in found if stream.name in names}
 
@@ -174,7 +172,10 @@ class FactLog:
             self._connection.execute(sa.insert(refused), [{"stream": stream, "q": q} for stream, q in sorted(new)])
 
     def move_watermarks(self, new: Mapping[Stream, Collection[int]]) -> list[Stream]:
-        """Each to the highest number with no gap below, given what this transaction added to it."""
+        """Each to the highest number with no gap below, given what this transaction added to it.
+
+        What people have written off is no gap once something that did come stands behind it.
+        """
         moved = [self._moved(stream, sorted(added)) for stream, added in new.items()]
         if moved:
             rows = [{"moved": stream.id, "upto": stream.upto, "highest": stream.highest} for stream in moved]
@@ -187,15 +188,17 @@ class FactLog:
             if q == upto + 1:
                 upto = q
         highest = max([stream.highest, *added])
-        if stream.upto < upto < stream.highest:  # it closed a gap: what lies above may follow without one
-            upto = self._gapless(stream, upto)
+        if upto < highest:  # where a gap closed or was written off, what lies above may follow without one
+            written_off = self._written_off(stream, upto)
+            if upto > stream.upto or written_off:
+                upto = self._gapless(stream, upto, written_off)
         return replace(stream, upto=upto, highest=highest)
 
-    def gaps(self, stream: Stream, *, last: int, most: int = 64) -> list[tuple[int, int]]:
-        """The first ranges of numbers missing above the watermark up to `last`, both ends included."""
+    def missing(self, stream: Stream, first: int, last: int, *, most: int = 64) -> list[tuple[int, int]]:
+        """The first ranges in between of which no number came, both ends included."""
         missing: list[tuple[int, int]] = []
-        at = stream.upto + 1
-        for q in itertools.chain((q for q in self._above(stream, stream.upto) if q <= last), [last + 1]):
+        at = first
+        for q in itertools.chain(itertools.takewhile(last.__ge__, self._above(stream, first - 1)), [last + 1]):
             if q > at:
                 missing.append((at, q - 1))
                 if len(missing) == most:
@@ -203,12 +206,17 @@ class FactLog:
             at = q + 1
         return missing
 
-    def _gapless(self, stream: Stream, upto: int) -> int:
+    def _gapless(self, stream: Stream, upto: int, written_off: Sequence[tuple[int, int]]) -> int:
         for q in self._above(stream, upto):
-            if q != upto + 1:
+            if q > _past(written_off, upto) + 1:
                 break
             upto = q
         return upto
+
+    def _written_off(self, stream: Stream, upto: int) -> list[tuple[int, int]]:
+        decided = (gap_incidents.c.stream == stream.id) & gap_incidents.c.closed_by.isnot(None)
+        query = sa.select(gap_incidents.c.first, gap_incidents.c.last).where(decided, gap_incidents.c.last > upto)
+        return [(row.first, row.last) for row in self._connection.execute(query.order_by(gap_incidents.c.first))]
 
     def _above(self, stream: Stream, upto: int) -> Iterator[int]:
         """The numbers held above this one, in order; read as far as somebody asks."""
@@ -346,6 +354,14 @@ class FactLog:
 
 
 _WITH_STREAM = sa.select(facts, streams.c.origin, streams.c.epoch).join(streams, streams.c.id == facts.c.stream)
+
+
+def _past(ranges: Sequence[tuple[int, int]], upto: int) -> int:
+    """Where one gets to from `upto` through ranges that follow without a gap."""
+    for first, last in ranges:
+        if first <= upto + 1:
+            upto = max(upto, last)
+    return upto
 
 
 _AT_A_TIME = 1000

@@ -34,6 +34,7 @@ streams = Table(
     Column("epoch", Text, nullable=False, server_default=""),
     Column("upto", BigInteger, nullable=False, server_default="0"),
     Column("highest", BigInteger, nullable=False, server_default="0"),
+    Column("claimed", BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("origin", "epoch"),
 )
 
@@ -95,6 +96,22 @@ refused = Table(
     metadata,
     Column("stream", ForeignKey("streams.id"), primary_key=True),
     Column("q", BigInteger, primary_key=True),
+)
+
+gap_incidents = Table(
+    "gap_incidents",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("stream", ForeignKey("streams.id"), nullable=False, index=True),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("operator", Exact),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("closed_by", Text),
+    Column("reason", Text),
 )
 
 quarantine = Table(

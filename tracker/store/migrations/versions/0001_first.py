@@ -154,6 +154,7 @@ def upgrade() -> None:
     sa.Column('epoch', sa.Text(), server_default='', nullable=False),
     sa.Column('upto', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('highest', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('claimed', sa.BigInteger(), server_default='0', nullable=False),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('origin', 'epoch')
     )
@@ -193,6 +194,22 @@ def upgrade() -> None:
     )
     op.create_index('facts_key', 'facts', ['stream', 'key'], unique=True, sqlite_where=sa.text('key IS NOT NULL'), postgresql_where=sa.text('key IS NOT NULL'))
     op.create_index('facts_scan', 'facts', ['stream', 'q'], unique=True, sqlite_where=sa.text('q IS NOT NULL'), postgresql_where=sa.text('q IS NOT NULL'))
+    op.create_table('gap_incidents',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('stream', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('first', sa.BigInteger(), nullable=False),
+    sa.Column('last', sa.BigInteger(), nullable=False),
+    sa.Column('why', sa.Text(), nullable=False),
+    sa.Column('site', sa.Text(), nullable=False),
+    sa.Column('operator', sa.Text(), nullable=True),
+    sa.Column('opened_at', sa.BigInteger(), nullable=False),
+    sa.Column('closed_at', sa.BigInteger(), nullable=True),
+    sa.Column('closed_by', sa.Text(), nullable=True),
+    sa.Column('reason', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['stream'], ['streams.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_gap_incidents_stream'), 'gap_incidents', ['stream'], unique=False)
     op.create_table('refused',
     sa.Column('stream', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('q', sa.BigInteger(), nullable=False),
@@ -360,6 +377,8 @@ def downgrade() -> None:
     op.drop_table('answers')
     op.drop_table('shipments')
     op.drop_table('refused')
+    op.drop_index(op.f('ix_gap_incidents_stream'), table_name='gap_incidents')
+    op.drop_table('gap_incidents')
     op.drop_index('facts_scan', table_name='facts', sqlite_where=sa.text('q IS NOT NULL'), postgresql_where=sa.text('q IS NOT NULL'))
     op.drop_index('facts_key', table_name='facts', sqlite_where=sa.text('key IS NOT NULL'), postgresql_where=sa.text('key IS NOT NULL'))
     op.drop_table('facts')
