@@ -107,8 +107,8 @@ class Bookings:
                 piece = self._piece(tx, request, itinerary, booked, own.number, places, now)
                 legs = itinerary.legs
                 ids.append(tx.booked.add_piece(shipment, piece, known_as=own.known_as, legs=legs, booked=booked))
-                rides = {leg.departure for leg in itinerary.legs}
-                tx.timelines.keep_rides(ids[-1], ridden=rides, ever=rides)
+            rides = {leg.departure: True for leg in itinerary.legs}
+            tx.timelines.keep_rides(dict.fromkeys(ids, rides))
             kept = tx.log.append_once(
                 f"api:{account}",
                 NewFact(

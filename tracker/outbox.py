@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tracker.domain.errors import StoreError
 from tracker.domain.network import Facility
 from tracker.domain.notices import NOTICE_RULES, NoticeKind
 from tracker.domain.shipment import PieceKind
@@ -75,10 +74,8 @@ class Outbox:
 
     def verdict(self, id: str, now: datetime) -> str:
         """Whether it may be sent now: `stands`, `expired`, `overtaken` (no longer true), or `unsaid` (it would take
-        back what was never told). Raises StoreError while the log is folded again: ask once that is done."""
+        back what was never told)."""
         with self._store.reading() as tx:
-            if tx.folding_again:
-                raise StoreError("the log is being folded again; whether a notice stands is known after that")
             row = tx.owed.find(id)
             if row is None:
                 return "overtaken"

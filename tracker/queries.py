@@ -28,7 +28,6 @@ from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Entry, Timeline, timeline
 from tracker.store import Store, Transaction
 from tracker.store.fact_log import PROJECT, PutAside
-from tracker.store.schema import piece_facts
 from tracker.store.timelines import Standing
 
 
@@ -181,9 +180,7 @@ class Queries:
     def updates_after(self, seq: int, limit: int = 1000) -> list[Update]:
         """Changes in the order they were committed; a reader that goes on from the last `seq` misses none."""
         with self._store.reading() as tx:
-            return [
-                Update(at, tx.booked.piece(piece)[0].number) for at, piece in tx.timelines.updates_after(seq, limit)
-            ]
+            return [Update(*changed) for changed in tx.timelines.updates_after(seq, limit)]
 
     # everything
 
@@ -275,15 +272,12 @@ class Queries:
 
 def _numbered(tx: Transaction, number: str) -> list[int]:
     """Every piece that any reading of this number may mean, by the likeliest first, then the newest."""
-    found: dict[int, None] = {}
-    for candidate in identify(number, context=MATCHING):
-        for _, name in candidate.aliases:
-            found |= dict.fromkeys(tx.booked.numbered(name))
-    return list(found)
+    names = dict.fromkeys(name for found in identify(number, context=MATCHING) for _, name in found.aliases)
+    return tx.booked.numbered(list(names))
 
 
 def _timeline(tx: Transaction, id: int) -> Timeline:
-    return timeline(fact.event for fact in tx.log.of(piece_facts, piece_facts.c.piece, id))
+    return timeline(fact.event for fact in tx.log.of_pieces([id])[id])
 
 
 def _place(places: dict[str, Facility], code: str) -> Facility:

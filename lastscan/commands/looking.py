@@ -102,7 +102,7 @@ def export(jsonl: bool, home: Home) -> None:
 @json_option
 @home_option
 def rebuild(as_json: bool, home: Home) -> None:
-    """Throw away all that is derived and fold the log again; prints what differed. Nothing should."""
+    """Fold the log again and put right what differs; prints it. Nothing should. Pages go on meanwhile."""
     store = home.store()
     differing = fold_again(store, home.clock)
     with store.reading() as tx:

@@ -1,11 +1,13 @@
 """What the tracker counts on of its database: the same sentences for SQLite in a file and for PostgreSQL."""
 
+import random
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from alembic.runtime.migration import MigrationContext
 
 from notify.store import schema as notify_schema
 from tests.tracker.test_project import DEPARTED, MISSED, parcels_way, seen, tell
+from tests.tracker.test_rebuild import damage
 from tests.tracker.world import BAG_TAG, EP, NOON, World, acks, at
 from tracker import wire
 from tracker.devices import Roll
@@ -33,6 +36,7 @@ from tracker.store import schema as tracker_schema
 from tracker.store.engine import open_engine, sqlite_url
 from tracker.store.fact_log import PROJECT, NewAside, NewFact, Stream
 from tracker.store.migrations import migrate
+from tracker.store.owed import Debt
 from tracker.store.schema import facts, outbox
 
 SOON = 10.0
@@ -491,18 +495,35 @@ def test_a_notice_is_owed_once_for_a_cause_and_a_person(engine: sa.Engine) -> No
     world = World(engine).with_network()
     world.books_bag()
     with world.store.reading() as tx:
-        (piece,) = tx.booked.all_pieces()
+        (piece,) = tx.booked.pieces_after(0, 1000)
         person = tx.booked.consignee(piece)[0].id
     notice = Notice(NoticeKind.DELIVERED, "delivered:x/1", because("It is there."), ())
-    more: dict[str, Any] = {"piece": piece, "channels": ("email",), "now": NOON, "expires_at": at(1)}
+    debt = Debt(notice, person, piece, ("email",), owed_at=NOON, expires_at=at(1))
     with world.store.writing() as tx:
-        assert tx.owed.owe(notice, person=person, **more)
-        assert not tx.owed.owe(notice, person=person, **more)
-        assert tx.owed.owe(notice, person=person - 1, **more)
+        assert tx.owed.owe([debt, debt]) == 1
+        assert tx.owed.owe([debt, replace(debt, person=person - 1)]) == 1
     with pytest.raises(UnkeepableError), world.store.writing() as tx:  # noqa: PT012
         row = tx.connection.execute(sa.select(outbox).limit(1)).one()._asdict()
         tx.connection.execute(sa.insert(outbox).values(**row | {"id": "another"}))
     assert len(world.outbox.unplanned()) == 2
+
+
+def test_what_was_muted_and_stands_no_longer_is_told_should_it_come_true_again(engine: sa.Engine) -> None:
+    world = World(engine).with_network()
+    world.books_bag()
+    with world.store.reading() as tx:
+        (piece,) = tx.booked.pieces_after(0, 1000)
+        person = tx.booked.consignee(piece)[0].id
+    missed = Notice(NoticeKind.MISSED_CONNECTION, "missed:x/1", because("It left without it."), ())
+    back = Notice(NoticeKind.WITHDRAWN, "withdrawn:missed:x/1", because("It did not."), (), withdraws=missed.cause)
+    debts = [Debt(notice, person, piece, ("email",), owed_at=NOON, expires_at=at(1)) for notice in (missed, back)]
+    with world.store.writing() as tx:
+        assert tx.owed.owe(debts[:1], muted=True) == 1
+    with world.store.writing() as tx:
+        assert tx.owed.owe(debts[1:]) == 0  # nobody was told, so nothing is taken back
+    with world.store.writing() as tx:
+        assert [tx.owed.owe(debts[:1]), tx.owed.owe(debts[1:])] == [1, 1]
+    assert {(row.cause, row.kind) for row in world.outbox.unplanned()} == {(n.cause, n.kind) for n in (missed, back)}
 
 
 # --- several at once ------------------------------------------------------------------------------------------------
@@ -538,16 +559,19 @@ def test_one_that_judges_by_time_cannot_put_an_older_fold_back(engine: sa.Engine
     due_by = world.queries.card(BAG_TAG).due_by  # type: ignore[union-attr]
     world.clock.instant = due_by + timedelta(hours=1)
     world.scans(BAG_TAG, Kind.ACCEPT, "sea", due_by)
-    others = Projector(Store(engine), world.clock)
     read, folded = threading.Event(), threading.Event()
-    honest = others._fold
 
-    def slowly(*known: Any) -> Any:
-        read.set()
-        folded.wait(0.3)  # the other cannot come between, so nobody sets it
-        return honest(*known)
+    class SlowClock:
+        looked = 0
 
-    others._fold = slowly  # type: ignore[method-assign]
+        def now(self) -> datetime:
+            self.looked += 1
+            if self.looked == 2:  # the first look is whether anything is due; this one is with the log claimed
+                read.set()
+                folded.wait(0.3)  # the other cannot come between, so nobody sets it
+            return world.clock.now()
+
+    others = Projector(Store(engine), SlowClock())
     with ThreadPoolExecutor(1) as pool:
         judging = pool.submit(others.judge_due)
         read.wait(SOON)
@@ -557,6 +581,41 @@ def test_one_that_judges_by_time_cannot_put_an_older_fold_back(engine: sa.Engine
     card = world.queries.card(BAG_TAG)
     assert card is not None
     assert card.state == "accepted"
+
+
+def test_a_piece_the_database_refuses_holds_up_no_other(engine: sa.Engine) -> None:
+    world = World(engine).with_network()
+    unlucky, lucky = world.books_parcel(), world.books_parcel()
+    world.fold()
+    refusing = {
+        "sqlite": "CREATE TRIGGER no BEFORE UPDATE ON timelines WHEN new.piece = 1 AND new.state = 'accepted'"
+        " BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+        "postgresql": "ALTER TABLE timelines ADD CONSTRAINT no CHECK (piece <> 1 OR state <> 'accepted')",
+    }
+    with engine.begin() as connection:
+        connection.execute(sa.text(refusing[engine.dialect.name]))
+    world.scans(unlucky, Kind.ACCEPT, "sea-st", at(1.0))
+    world.scans(lucky, Kind.ACCEPT, "sea-st", at(1.1))
+    world.fold()
+    assert [world.queries.card(number).state for number in (unlucky, lucky)] == ["booked", "accepted"]  # type: ignore[union-attr]
+    world.scans(unlucky, Kind.SORT, "sea-st", at(1.2))  # taken, and from all its facts
+    world.fold()
+    card = world.queries.card(unlucky)
+    assert card is not None
+    assert (card.state, [entry.kind for entry in card.entries]) == ("moving", ["book", "accept", "sort"])
+    assert rebuild(world.store, world.clock) == {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_to_what_is_derived_is_mended(engine: sa.Engine, seed: int) -> None:
+    world = World(engine).with_network()
+    world.books_bag()
+    tell(world, [*MISSED, *DEPARTED])
+    world.fold()
+    before, owed, standings = seen(world), world.owed(), world.standings()
+    damage(world, random.Random(seed))
+    rebuild(world.store, world.clock)
+    assert (seen(world), world.owed(), world.standings()) == (before, owed, standings)
 
 
 # --- the schema -----------------------------------------------------------------------------------------------------

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from tests.tracker.world import World, at
-from tracker import project
 from tracker.domain.handling import Kind
 from tracker.domain.judge import judge
 from tracker.domain.notices import Judgement
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import State
+from tracker.project import rebuild, settle
 
 
 def test_one_piece_trips_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ def test_one_piece_trips_and_the_others_go_on(world: World, monkeypatch: pytest.
             raise ZeroDivisionError("a rule nobody foresaw")
         return judge(situation)
 
-    monkeypatch.setattr(project, "judge", tripping)
+    monkeypatch.setattr(settle, "judge", tripping)
     world.scans(unlucky, Kind.ACCEPT, "sea-st", at(1.0))
     world.scans(lucky, Kind.ACCEPT, "sea-st", at(1.1))
     world.fold()
@@ -32,13 +32,13 @@ def test_one_piece_trips_and_the_others_go_on(world: World, monkeypatch: pytest.
     assert stuck is not None
     assert (stuck.state, [e.kind for e in stuck.entries]) == (State.BOOKED, ["book", "accept"])
 
-    monkeypatch.setattr(project, "judge", judge)
+    monkeypatch.setattr(settle, "judge", judge)
     world.scans(unlucky, Kind.SORT, "sea-st", at(1.2))
     world.fold()
     mended = world.queries.card(unlucky)
     assert mended is not None
     assert mended.state is State.MOVING
-    assert project.rebuild(world.store, world.clock) == {}
+    assert rebuild(world.store, world.clock) == {}
 
 
 def test_a_piece_we_tripped_over_is_tried_again_though_nothing_is_heard(
@@ -47,10 +47,29 @@ def test_a_piece_we_tripped_over_is_tried_again_though_nothing_is_heard(
     world.with_network()
     number = world.books_parcel()
     world.fold()
-    monkeypatch.setattr(project, "judge", lambda _: 1 / 0)
+    monkeypatch.setattr(settle, "judge", lambda _: 1 / 0)
     world.scans(number, Kind.ACCEPT, "sea-st", at(1.0))
     world.fold()
-    monkeypatch.setattr(project, "judge", judge)
+    monkeypatch.setattr(settle, "judge", judge)
     world.clock.instant += timedelta(hours=2)
     world.fold()
     assert world.queries.card(number).state is State.ACCEPTED  # type: ignore[union-attr]
+
+
+def test_a_piece_we_tripped_over_before_it_was_ever_judged_is_tried_again_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.with_network()
+    number = world.books_parcel()
+    world.scans(number, Kind.ACCEPT, "sea-st", at(1.0))
+    monkeypatch.setattr(settle, "judge", lambda _: 1 / 0)
+    world.fold()
+    stuck = world.queries.card(number)
+    assert stuck is not None
+    assert (stuck.state, len(stuck.entries)) == (State.BOOKED, 2)
+    monkeypatch.setattr(settle, "judge", judge)
+    world.clock.instant += timedelta(hours=2)
+    world.fold()
+    mended = world.queries.card(number)
+    assert mended is not None
+    assert (mended.state, len(mended.legs)) == (State.ACCEPTED, 4)

@@ -71,11 +71,11 @@ def test_a_number_of_several_carriers_is_found_by_all_of_them_until_one_is_named
     world.with_network()
     books(world, EITHER)
     with world.store.reading() as tx:
-        (piece,) = tx.booked.numbered(EITHER)
+        (piece,) = tx.booked.numbered([EITHER])
         assert tx.booked.aliases(piece) == [("fedex12", EITHER), ("purolator12", EITHER)]
     books(world, DHL_OR_BAG, carrier="dhl")
     with world.store.reading() as tx:
-        (piece,) = tx.booked.numbered(DHL_OR_BAG)
+        (piece,) = tx.booked.numbered([DHL_OR_BAG])
         assert tx.booked.aliases(piece) == [("dhl10", DHL_OR_BAG)]
 
 

@@ -121,7 +121,6 @@ def sighting(world: World) -> int:
         ("due", "unsaid"),
         ("failed", "unsaid"),
         ("cancelled", "unsaid"),
-        ("muted", "unsaid"),
     ],
 )
 def test_only_what_was_told_is_taken_back(world: World, missed: OwedNotice, outcome: str, verdict: str) -> None:

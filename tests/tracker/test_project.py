@@ -26,7 +26,6 @@ from tests.tracker.world import (
 )
 from tracker.domain.booking import BookedPiece
 from tracker.domain.card import PieceCard
-from tracker.domain.errors import StoreError
 from tracker.domain.handling import Kind
 from tracker.domain.rules import IrregularityKind
 from tracker.domain.shipment import PieceKind
@@ -156,6 +155,19 @@ def test_a_withdrawn_departure_has_not_left(world: World) -> None:
         assert tx.network.departures([VAN_OUT])[VAN_OUT].left_at is None
 
 
+def test_a_card_scanned_before_its_run_is_in_the_timetable_counts_once_it_is(world: World) -> None:
+    world.with_network([departure for departure in DEPARTURES if departure.name != VAN_OUT])
+    tell(world, DEPARTED[:3])
+    world.fold()
+    assert [row["why"] for row in world.queries.unmatched()] == ["unknown departure", "unknown departure"]
+    world.with_network()
+    world.fold()
+    assert world.queries.unmatched() == []
+    with world.store.reading() as tx:
+        known = tx.network.departures([VAN_OUT])[VAN_OUT]
+    assert (known.left_at, known.landed_at) == (at(2), at(3))
+
+
 def test_a_departure_judges_every_piece_planned_on_it(world: World) -> None:
     world.with_network()
     bags = [world.books_bag(f"022012345{n}") for n in range(3)]
@@ -260,7 +272,7 @@ def test_scans_made_before_the_booking_find_their_piece_when_it_comes(world: Wor
         ("0000000000", "no number we know the form of"),
         ("x\0\\" + "y" * 4000, "no number we know the form of"),
         ("LS123456785NL", "unknown number"),
-        ("AS99/2026-11-21", "unknown number"),
+        ("AS99/2026-11-21", "unknown departure"),
     ],
 )
 def test_a_code_that_belongs_to_nothing_is_kept_shown_and_attached_to_nothing(
@@ -282,7 +294,7 @@ def test_a_number_that_means_two_pieces_at_once_is_attached_to_neither(world: Wo
     world.books_bag()
     other = world.books_bag("0220999999")
     with world.store.writing() as tx:  # as two carriers may give one reference to two pieces
-        (piece,) = tx.booked.numbered(other)
+        (piece,) = tx.booked.numbered([other])
         row = {"scheme": "lpn", "number": BAG_TAG, "piece": piece, "valid_from": NOON}
         tx.connection.execute(sa.insert(aliases).values(**row))
     world.scans(BAG_TAG, Kind.SORT, "sea", at(1))
@@ -366,7 +378,7 @@ def seen(world: World) -> dict[str, Any]:
 
 def standing_notices(world: World) -> set[str]:
     with world.store.reading() as tx:
-        owed = [row for piece in tx.booked.all_pieces() for row in tx.owed.about(piece)]
+        owed = [row for piece in tx.booked.pieces_after(0, 1000) for row in tx.owed.about(piece)]
     return {row.cause for row in owed if world.outbox.verdict(row.id, world.clock.now()) == "stands"}
 
 
@@ -429,69 +441,6 @@ def test_folding_the_log_again_finds_everything_as_it_was_and_owes_and_sends_not
     assert [row for row in world.owed() if row[1] != "muted"] == owed
 
 
-def test_what_is_new_while_the_log_is_folded_again_is_still_told(world: World) -> None:
-    world.with_network()
-    number = world.books_parcel()
-    tell(world, parcels_way(number)[:4], fold_each=True)
-    with world.store.writing() as tx:  # as a rebuild that was killed leaves it
-        tx.meta.put("told_upto", str(tx.log.position("project")))
-        tx.timelines.throw_away()
-        tx.network.forget_what_happened()
-    tell(world, parcels_way(number)[4:])
-    world.fold()
-    assert card(world, number).delivered
-    assert [(cause.split(":")[0], outcome) for cause, outcome in world.owed()] == [("delivered", "due")]
-
-
-def test_while_the_log_is_folded_again_nobody_judges_by_half_of_it(world: World) -> None:
-    world.with_network()
-    world.books_bag()
-    tell(world, [*MISSED, *DEPARTED[2:5]], fold_each=True)
-    (notice,) = world.outbox.unplanned()
-    owed = world.owed()
-    with world.store.writing() as tx:
-        tx.meta.put("told_upto", str(tx.log.position("project")))
-        tx.timelines.throw_away()
-        tx.network.forget_what_happened()
-    before_due, after_due = world.clock.instant, at(30)
-    while world.projector.step(limit=1):
-        with world.store.reading() as tx:
-            still = tx.folding_again
-        if still:
-            world.clock.instant = after_due
-            assert world.projector.judge_due() == 0
-            world.clock.instant = before_due
-            with pytest.raises(StoreError, match="folded again"):
-                world.outbox.verdict(notice.id, at(9))
-    assert world.outbox.verdict(notice.id, at(9)) == "stands"
-    assert world.owed() == owed
-
-
-def test_folding_again_fact_by_fact_decides_nothing_that_was_not_decided_then(world: World) -> None:
-    world.with_network()
-    world.books_bag()
-    tell(world, [*MISSED[:2], (BAG_TAG, Kind.UNLOAD, "den", 7.2, {}), *DEPARTED[2:5]])
-    world.scans(BAG_TAG, Kind.SORT, "den", at(8.3))  # as if left behind, and taken back before anybody looked
-    den = world.device("den")
-    world.scans(BAG_TAG, Kind.VOID, "den", at(8.4), x={"void": [den.ep, den.made]})
-    world.fold()
-    assert missed(world) == []
-    standings, owed, facts = world.standings(), world.owed(), world.queries.backlog().facts
-    with world.store.writing() as tx:
-        tx.meta.put("told_upto", str(tx.log.position("project")))
-        tx.timelines.throw_away()
-        tx.network.forget_what_happened()
-        head = tx.log.head()
-    looked_missed = False
-    while world.projector.step(limit=1):
-        looked_missed |= missed(world) != []
-    with world.store.reading() as tx:
-        assert tx.log.head() == head
-    assert looked_missed
-    assert (world.standings(), facts) == (standings, 0)
-    assert [row for row in world.owed() if row[1] != "muted"] == owed
-
-
 def test_a_rebuild_after_time_has_passed_differs_in_nothing(world: World) -> None:
     world.with_network()
     world.books_bag()
@@ -499,6 +448,40 @@ def test_a_rebuild_after_time_has_passed_differs_in_nothing(world: World) -> Non
     world.clock.instant = at(200)
     assert rebuild(world.store, world.clock) == {}
     assert [i.kind for i in card(world, BAG_TAG).irregularities] == [IrregularityKind.LATE]
+
+
+@FEW
+@given(
+    rng=st.randoms(use_true_random=False), limits=st.lists(st.sampled_from([1, 2, 5, 40, 500]), min_size=2, max_size=2)
+)
+def test_batches_order_and_repeats_never_change_what_is_derived(
+    new_world: Callable[[], World], rng: random.Random, limits: list[int]
+) -> None:
+    digests = []
+    for limit in limits:
+        world = new_world().with_network()
+        with world.store.writing() as tx:
+            tx.meta.put("number_key", "00" * 32)
+        number = world.books_parcel()
+        story = [*parcels_way(number), *DEPARTED, ("LS123456785NL", Kind.SORT, "sea", 1.0, {})]
+        world.clock.instant = at(26)
+        messages = []
+        for code, kind, site, hours, more in story:
+            device = world.device(site, f"h-{site}")
+            record = device.scan(code, kind, when=at(hours), **more)
+            messages.append(device.says(device.scans(record, sent=at(26)), at(26)))
+        for site in {step[2] for step in story}:
+            device = world.device(site, f"h-{site}")
+            world.hears(device.says(device.hello(last=0, sent=at(26)), at(26)))
+        messages += rng.choices(messages, k=3)
+        rng.shuffle(messages)
+        for message in messages:
+            world.hears(message)
+            if rng.random() < 0.3:
+                world.projector.step(limit)
+        world.fold(limit)
+        digests.append((world.standings(), world.queries.unmatched()))
+    assert digests[0] == digests[1]
 
 
 @FEW

@@ -14,47 +14,40 @@ from sqlalchemy.exc import TimeoutError as BusyError
 from tracker.domain.errors import MistakeError, StoreError, UnkeepableError
 from tracker.store.booked import BookedShipments
 from tracker.store.device_registry import DeviceRegistry
-from tracker.store.fact_log import PROJECT, FactLog
+from tracker.store.fact_log import FactLog
 from tracker.store.gaps import Gaps
-from tracker.store.network import NetworkTables
+from tracker.store.network import KnownPlaces, NetworkTables
 from tracker.store.owed import OwedNotices
-from tracker.store.settings import TOLD_UPTO, Meta
+from tracker.store.settings import Meta
 from tracker.store.timelines import Timelines
 
 
 class Transaction:
     """One transaction, and the tables seen through it."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, places: KnownPlaces | None = None) -> None:
         self.connection = connection
         self.meta = Meta(connection)
         self.log = FactLog(connection)
         self.gaps = Gaps(connection)
         self.devices = DeviceRegistry(connection)
-        self.network = NetworkTables(connection)
+        self.network = NetworkTables(connection, places)
         self.booked = BookedShipments(connection)
         self.timelines = Timelines(connection)
         self.owed = OwedNotices(connection)
 
-    @property
-    def told_upto(self) -> int:
-        """Up to here the log was judged once before; above 0 since the first rebuild."""
-        return int(self.meta.get(TOLD_UPTO) or 0)
-
-    @property
-    def folding_again(self) -> bool:
-        """Whether a rebuild is under way, so that what is derived says less than the log does."""
-        return self.log.position(PROJECT) < self.told_upto
-
     @contextmanager
     def part(self) -> Iterator[None]:
-        """A part that may fail for itself: MistakeError, its writes undone, those before it standing.
+        """A part that may fail for itself, its writes undone, those before it standing.
 
-        What the database says is no mistake of ours and ends the whole transaction, as always.
+        Raises MistakeError for a mistake of ours, UnkeepableError where the database will never hold it. Anything else
+        the database says ends the whole transaction, as always.
         """
         try:
             with self.connection.begin_nested():
                 yield
+        except (DataError, IntegrityError, ProgrammingError) as wrong:
+            raise UnkeepableError(f"the database cannot hold it: {wrong.orig}") from wrong
         except (SQLAlchemyError, StoreError):
             raise
         except Exception as wrong:
@@ -66,6 +59,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self._places = KnownPlaces()
         self._reading: dict[str, Any] = {"reading": True}
         if engine.dialect.name == "postgresql":  # which else shows each statement another moment
             self._reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -78,7 +72,7 @@ class Store:
         """
         try:
             with self.engine.begin() as connection:
-                yield Transaction(connection)
+                yield Transaction(connection, self._places)
         except (DataError, IntegrityError, ProgrammingError) as wrong:
             raise UnkeepableError(f"the database cannot hold it: {wrong.orig}") from wrong
         except DBAPIError as wrong:
@@ -91,7 +85,7 @@ class Store:
         """One consistent view; nothing written in it is kept."""
         try:
             with self.engine.connect().execution_options(**self._reading) as connection:
-                yield Transaction(connection)
+                yield Transaction(connection, self._places)
         except DBAPIError as wrong:
             raise StoreError(f"the database did not answer: {wrong.orig}") from wrong
         except BusyError as wrong:

@@ -1,7 +1,7 @@
 """Shipments, pieces and their numbers, and the people they belong to."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from tracker.domain.booking import BookedPiece, BookingRequest, Party
 from tracker.domain.itinerary import Leg
 from tracker.domain.shipment import Piece, PieceKind, Promise
 from tracker.domain.timeline import State
+from tracker.store.among import WANTED, among
 from tracker.store.schema import accounts, aliases, answers, people, pieces, pins, shipments, timelines
 
 SLACK = timedelta(days=3)
@@ -26,6 +27,17 @@ class Alias:
 
     def holds(self, instant: datetime, *, slack: timedelta) -> bool:
         return self.valid_from - slack <= instant and (self.valid_to is None or instant < self.valid_to + slack)
+
+
+def meant(known: Sequence[Alias], instant: datetime) -> list[int]:
+    """The pieces that one scheme and number may mean at this instant, of those known by it, the earliest first:
+    strictly within a journey's time, else with some slack."""
+    within = [alias.piece for alias in known if alias.holds(instant, slack=timedelta(0))]
+    if within:
+        return within
+    # Of journeys yet to be booked it can only mean the next: the same one whether a later was booked by now or not.
+    near = [alias for alias in known if alias.holds(instant, slack=SLACK)]
+    return [alias.piece for alias in near if alias.valid_from == near[0].valid_from]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +129,24 @@ class BookedShipments:
 
     # matching
 
-    def match(self, scheme: str, number: str, instant: datetime) -> list[int]:
-        """The pieces this number may mean at this instant: strictly within a journey's time, else with some slack."""
-        query = sa.select(aliases.c.piece, aliases.c.valid_from, aliases.c.valid_to)
-        named = query.where(aliases.c.scheme == scheme, aliases.c.number == number).order_by(aliases.c.valid_from)
-        known = [Alias(*row) for row in self._connection.execute(named)]
-        within = [alias.piece for alias in known if alias.holds(instant, slack=timedelta(0))]
-        if within:
-            return within
-        # Of journeys yet to be booked it can only mean the next: the same one whether a later was booked by now or not.
-        near = [alias for alias in known if alias.holds(instant, slack=SLACK)]
-        return [alias.piece for alias in near if alias.valid_from == near[0].valid_from]
+    def names_of(self, pieces: Collection[int]) -> set[str]:
+        """Every number these pieces are known as."""
+        return set(self._connection.execute(_NAMES_OF, {WANTED: pieces}).scalars())
 
-    def numbered(self, number: str) -> list[int]:
-        """Every piece that ever had this number, newest journey first."""
-        query = sa.select(aliases.c.piece).where(aliases.c.number == number).order_by(aliases.c.valid_from.desc())
-        return list(dict.fromkeys(self._connection.execute(query).scalars()))  # once, though under several schemes
+    def named(self, numbers: Collection[str]) -> dict[tuple[str, str], list[Alias]]:
+        """Whom each scheme and number means and when, for any of these numbers: the earliest journey first."""
+        found: dict[tuple[str, str], list[Alias]] = {}
+        for scheme, number, piece, valid_from, valid_to in self._connection.execute(_NAMED, {WANTED: numbers}):
+            found.setdefault((scheme, number), []).append(Alias(piece, valid_from, valid_to))
+        return found
+
+    def numbered(self, numbers: Sequence[str]) -> list[int]:
+        """Every piece that ever had one of these numbers: by the first number first, then the newest journey."""
+        rank = {number: at for at, number in enumerate(numbers)}
+        rows = [*self._connection.execute(_NAMED, {WANTED: numbers})] if numbers else []
+        rows.sort(key=lambda row: row.valid_from, reverse=True)
+        rows.sort(key=lambda row: rank[row.number])
+        return list(dict.fromkeys(row.piece for row in rows))  # once, though under several schemes
 
     def under_way_for(self, number: str) -> str | None:
         """The account whose journey under this number has not been delivered yet; None when there is none."""
@@ -164,18 +178,26 @@ class BookedShipments:
         query = sa.select(pieces.c.id).where(pieces.c.shipment == shipment).order_by(pieces.c.id)
         return list(self._connection.execute(query).scalars())
 
-    def all_pieces(self) -> list[int]:
-        return list(self._connection.execute(sa.select(pieces.c.id).order_by(pieces.c.id)).scalars())
+    def pieces_after(self, id: int, limit: int) -> list[int]:
+        """The next pieces in the order they were booked."""
+        query = sa.select(pieces.c.id).where(pieces.c.id > id).order_by(pieces.c.id).limit(limit)
+        return list(self._connection.execute(query).scalars())
 
     def consignee(self, piece: int) -> tuple[Consignee, tuple[str, ...]]:
         """Who receives a piece, and the channels they are told by."""
-        joined = sa.join(pieces, shipments, pieces.c.shipment == shipments.c.id).join(
-            people, shipments.c.consignee == people.c.id
-        )
-        query = sa.select(people, shipments.c.channels).select_from(joined).where(pieces.c.id == piece)
-        row = self._connection.execute(query).one()
-        who = Consignee(row.id, row.pseudonym, row.name, row.email, row.phone, row.language, row.zone)
-        return who, tuple(msgspec.json.decode(row.channels, type=list[str]))
+        return self.consignees([piece])[piece]
+
+    def consignees(self, of: Collection[int]) -> dict[int, tuple[Consignee, tuple[str, ...]]]:
+        """Who receives each piece, and the channels they are told by."""
+        found = {}
+        for row in self._connection.execute(_CONSIGNEES, {WANTED: of}):
+            who = Consignee(row.id, row.pseudonym, row.name, row.email, row.phone, row.language, row.zone)
+            found[row.piece] = who, tuple(msgspec.json.decode(row.channels, type=list[str]))
+        return found
+
+    def piece_numbers(self, of: Collection[int]) -> dict[int, str]:
+        """The number each piece goes by."""
+        return {row.id: row.number for row in self._connection.execute(_NUMBERS, {WANTED: of})}
 
     def counts(self) -> dict[str, int]:
         bag = sa.func.count().filter(pieces.c.kind == PieceKind.BAG.value)
@@ -218,3 +240,18 @@ class BookedShipments:
     def keep_answer(self, account: str, key: str, *, body_digest: str, shipment: int, now: datetime) -> None:
         values = {"account": account, "key": key, "body_digest": body_digest, "shipment": shipment, "made_at": now}
         self._connection.execute(sa.insert(answers).values(**values))
+
+
+_NAMES_OF = sa.select(aliases.c.number).where(among(aliases.c.piece))
+_NAMED = (
+    sa.select(aliases.c.scheme, aliases.c.number, aliases.c.piece, aliases.c.valid_from, aliases.c.valid_to)
+    .where(among(aliases.c.number))
+    .order_by(aliases.c.valid_from)
+)
+_NUMBERS = sa.select(pieces.c.id, pieces.c.number).where(among(pieces.c.id))
+_CONSIGNEES = (
+    sa.select(pieces.c.id.label("piece"), people, shipments.c.channels)
+    .join(shipments, pieces.c.shipment == shipments.c.id)
+    .join(people, shipments.c.consignee == people.c.id)
+    .where(among(pieces.c.id))
+)

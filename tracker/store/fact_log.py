@@ -12,9 +12,20 @@ import msgspec
 import sqlalchemy as sa
 
 from tracker.domain.handling import EventKey, HandlingEvent
+from tracker.store.among import WANTED, among
 from tracker.store.bulk import fill, matching, upsert
 from tracker.store.engine import escaped, micros
-from tracker.store.schema import fact_details, facts, gap_incidents, quarantine, readers, refused, streams
+from tracker.store.schema import (
+    departure_facts,
+    fact_details,
+    facts,
+    gap_incidents,
+    piece_facts,
+    quarantine,
+    readers,
+    refused,
+    streams,
+)
 
 PROJECT = "project"
 """The reader that folds the log."""
@@ -260,12 +271,22 @@ class FactLog:
         """The next facts, in the order they were committed."""
         return self._read(_WITH_STREAM.where(facts.c.pos > pos).order_by(facts.c.pos).limit(limit))
 
-    def at(self, positions: Sequence[int]) -> list[KeptFact]:
-        return self._read(_WITH_STREAM.where(facts.c.pos.in_(positions)).order_by(facts.c.pos))
+    def at(self, positions: Collection[int]) -> list[KeptFact]:
+        return self._read(_AT, {WANTED: positions})
 
-    def of(self, table: sa.Table, column: sa.Column[Any], value: int | str) -> list[KeptFact]:
-        """The facts attached to one piece or departure."""
-        return self._read(_WITH_STREAM.join(table, table.c.pos == facts.c.pos).where(column == value))
+    def of_pieces(self, pieces: Collection[int]) -> dict[int, list[KeptFact]]:
+        """The facts attached to each of these pieces."""
+        return self._attached(_OF_PIECES, pieces)
+
+    def of_departures(self, names: Collection[str]) -> dict[str, list[KeptFact]]:
+        """The facts attached to each of these departures."""
+        return self._attached(_OF_DEPARTURES, names)
+
+    def _attached(self, query: sa.Select[Any], owners: Collection[Any]) -> dict[Any, list[KeptFact]]:
+        found: dict[Any, list[KeptFact]] = {owner: [] for owner in owners}
+        for row in self._connection.execute(query, {WANTED: owners}):
+            found[row.owner].append(_kept(row))
+        return found
 
     def head(self) -> int:
         """The position of the last fact; 0 when there is none."""
@@ -290,8 +311,8 @@ class FactLog:
         )
         return list(self._connection.execute(query))
 
-    def _read(self, query: sa.Select[Any]) -> list[KeptFact]:
-        return [_kept(row) for row in self._connection.execute(query)]
+    def _read(self, query: sa.Select[Any], values: dict[str, Any] | None = None) -> list[KeptFact]:
+        return [_kept(row) for row in self._connection.execute(query, values)]
 
     # readers
 
@@ -354,6 +375,17 @@ class FactLog:
 
 
 _WITH_STREAM = sa.select(facts, streams.c.origin, streams.c.epoch).join(streams, streams.c.id == facts.c.stream)
+_AT = _WITH_STREAM.where(among(facts.c.pos)).order_by(facts.c.pos)
+_OF_PIECES = (
+    _WITH_STREAM.add_columns(piece_facts.c.piece.label("owner"))
+    .join(piece_facts, piece_facts.c.pos == facts.c.pos)
+    .where(among(piece_facts.c.piece))
+)
+_OF_DEPARTURES = (
+    _WITH_STREAM.add_columns(departure_facts.c.departure.label("owner"))
+    .join(departure_facts, departure_facts.c.pos == facts.c.pos)
+    .where(among(departure_facts.c.departure))
+)
 
 
 def _past(ranges: Sequence[tuple[int, int]], upto: int) -> int:

@@ -1,6 +1,6 @@
 """Facilities and departures."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,17 +8,36 @@ import msgspec
 import sqlalchemy as sa
 
 from tracker.domain.network import Departure, Facility, Mode
+from tracker.store.among import WANTED, among
 from tracker.store.schema import departures, facilities, pieces, planned_rides
+from tracker.store.settings import Meta
+
+
+class KnownPlaces:
+    """The facilities as last read: they seldom change, and everything asks for them. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self.last: tuple[str | None, dict[str, Facility]] | None = None
 
 
 class NetworkTables:
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, places: KnownPlaces | None = None) -> None:
         self._connection = connection
+        self._places = places or KnownPlaces()
+        self._described = False  # here and perhaps never committed: not for others to know
 
     def facilities(self) -> dict[str, Facility]:
+        """Every facility by its code. Not to be changed."""
+        version = self._version()
+        last = self._places.last
+        if last is not None and last[0] == version and not self._described:
+            return last[1]
         rows = self._connection.execute(sa.select(facilities.c.described))
         known = [msgspec.json.decode(row.described, type=Facility) for row in rows]
-        return {place.code: place for place in known}
+        found = {place.code: place for place in known}
+        if not self._described:
+            self._places.last = version, found
+        return found
 
     def describe(self, place: Facility, *, complete: bool = True) -> None:
         """Adds a facility or says more about one that was only a name so far."""
@@ -31,6 +50,11 @@ class NetworkTables:
             self._connection.execute(
                 sa.insert(facilities).values(code=place.code, described=spelled, complete=complete)
             )
+        self._described = True
+        Meta(self._connection).next_number(_FACILITIES_VERSION)
+
+    def _version(self) -> str | None:
+        return Meta(self._connection).get(_FACILITIES_VERSION)
 
     def know(self, code: str) -> None:
         """A site that nobody described works at once, in UTC, until somebody does."""
@@ -47,12 +71,13 @@ class NetworkTables:
         return len(rows)
 
     def departures(self, names: Iterable[str]) -> dict[str, Departure]:
-        wanted = list(names)
-        found: dict[str, Departure] = {}
-        for at in range(0, len(wanted), 500):
-            query = sa.select(departures).where(departures.c.name.in_(wanted[at : at + 500]))
-            found.update({row.name: _departure(row) for row in self._connection.execute(query)})
-        return found
+        rows = self._connection.execute(_DEPARTURES, {WANTED: list(names)})
+        return {row.name: _departure(row) for row in rows}
+
+    def departures_after(self, name: str, limit: int) -> dict[str, Departure]:
+        """The next in order of their names."""
+        query = sa.select(departures).where(departures.c.name > name).order_by(departures.c.name).limit(limit)
+        return {row.name: _departure(row) for row in self._connection.execute(query)}
 
     def timetable(self, *, since: datetime, until: datetime) -> list[Departure]:
         """All departures scheduled in this time, in order of departure."""
@@ -76,9 +101,6 @@ class NetworkTables:
         values = {"left_at": left_at, "landed_at": landed_at}
         self._connection.execute(sa.update(departures).where(departures.c.name == name).values(**values))
 
-    def forget_what_happened(self) -> None:
-        self._connection.execute(sa.update(departures).values(left_at=None, landed_at=None))
-
     def rides(self, names: Sequence[str]) -> Mapping[str, int]:
         """How many pieces are planned on each of these."""
         counted: dict[str, int] = {}
@@ -97,14 +119,9 @@ class NetworkTables:
         aboard = query.where(planned_rides.c.departure == departure, planned_rides.c.in_force)
         return [(row.number, row.destination) for row in self._connection.execute(aboard.order_by(pieces.c.number))]
 
-    def riders(self, departure: str) -> list[int]:
-        """The pieces that were ever planned on it."""
-        query = (
-            sa.select(planned_rides.c.piece)
-            .where(planned_rides.c.departure == departure)
-            .order_by(planned_rides.c.piece)
-        )
-        return list(self._connection.execute(query).scalars())
+    def riders(self, names: Collection[str]) -> set[int]:
+        """The pieces that were ever planned on one of these."""
+        return set(self._connection.execute(_RIDERS, {WANTED: names}).scalars())
 
 
 def _row(d: Departure) -> dict[str, object]:
@@ -134,3 +151,8 @@ def _departure(row: sa.Row[tuple[object, ...]]) -> Departure:
         cutoff=timedelta(minutes=row.cutoff_min),
     )
     return replace(planned, left_at=row.left_at, landed_at=row.landed_at)
+
+
+_FACILITIES_VERSION = "facilities"
+_DEPARTURES = sa.select(departures).where(among(departures.c.name))
+_RIDERS = sa.select(planned_rides.c.piece).where(among(planned_rides.c.departure))

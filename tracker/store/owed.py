@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tracker.domain.notices import Notice
+from tracker.store.among import WANTED, among
 from tracker.store.schema import outbox
 
 
@@ -25,40 +26,40 @@ class OwedRow:
     outcome: str
 
 
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """A notice about to be owed to a person."""
+
+    notice: Notice
+    person: int
+    piece: int
+    channels: tuple[str, ...]
+    owed_at: datetime
+    expires_at: datetime
+
+
 class OwedNotices:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def owe(
-        self,
-        notice: Notice,
-        *,
-        person: int,
-        piece: int,
-        channels: tuple[str, ...],
-        now: datetime,
-        expires_at: datetime,
-        muted: bool = False,
-    ) -> bool:
-        """Once for each cause and person; False when it was owed before. A muted one is kept and never sent."""
-        there = sa.select(outbox.c.id).where(outbox.c.cause == notice.cause, outbox.c.person == person)
-        if self._connection.execute(there).scalar() is not None:
-            return False
-        values = {
-            "id": str(uuid.uuid4()),
-            "cause": notice.cause,
-            "person": person,
-            "piece": piece,
-            "kind": notice.kind.value,
-            "notice": msgspec.json.encode(notice).decode(),
-            "channels": msgspec.json.encode(channels).decode(),
-            "owed_at": now,
-            "expires_at": expires_at,
-            "planned": muted,
-            "outcome": "muted" if muted else "due",
-        }
-        self._connection.execute(sa.insert(outbox).values(**values))
-        return True
+    def owe(self, debts: Sequence[Debt], *, muted: bool = False) -> int:
+        """Once for each cause and person; answers how many were not owed before. A muted one is kept and never sent.
+
+        What was muted and no longer stands is forgotten: should it come true again, it is told.
+        """
+        gone = {debt.notice.withdraws for debt in debts if debt.notice.withdraws is not None}
+        if gone:
+            never_told = set(self._connection.execute(_FORGET_MUTED, {WANTED: gone}).scalars())
+            debts = [debt for debt in debts if debt.notice.withdraws not in never_told]
+        if not debts:
+            return 0
+        rows = self._connection.execute(_OWED, {WANTED: {debt.notice.cause for debt in debts}})
+        known = {(row.cause, row.person) for row in rows}
+        fresh = {(debt.notice.cause, debt.person): debt for debt in debts}
+        new = [_row(debt, muted=muted) for name, debt in fresh.items() if name not in known]
+        if new:
+            self._connection.execute(sa.insert(outbox), new)
+        return len(new)
 
     def unplanned(self, limit: int) -> list[OwedRow]:
         query = sa.select(outbox).where(~outbox.c.planned).order_by(outbox.c.owed_at, outbox.c.id).limit(limit)
@@ -100,3 +101,24 @@ def _owed(row: sa.Row[tuple[object, ...]]) -> OwedRow:
         expires_at=row.expires_at,
         outcome=row.outcome,
     )
+
+
+def _row(debt: Debt, *, muted: bool) -> dict[str, object]:
+    return {
+        "id": str(uuid.uuid4()),
+        "cause": debt.notice.cause,
+        "person": debt.person,
+        "piece": debt.piece,
+        "kind": debt.notice.kind.value,
+        "notice": msgspec.json.encode(debt.notice).decode(),
+        "channels": msgspec.json.encode(debt.channels).decode(),
+        "owed_at": debt.owed_at,
+        "expires_at": debt.expires_at,
+        "planned": muted,
+        "outcome": MUTED if muted else "due",
+    }
+
+
+MUTED = "muted"
+_OWED = sa.select(outbox.c.cause, outbox.c.person).where(among(outbox.c.cause))
+_FORGET_MUTED = sa.delete(outbox).where(among(outbox.c.cause), outbox.c.outcome == MUTED).returning(outbox.c.cause)

@@ -231,11 +231,12 @@ pieces = Table(
 aliases = Table(
     "aliases",
     metadata,
+    Column("number", Text, primary_key=True),  # first: a scan and a customer bring a number, and may mean any scheme
     Column("scheme", Text, primary_key=True),
-    Column("number", Text, primary_key=True),
-    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), primary_key=True, index=True),
     Column("valid_from", Instant, nullable=False),
     Column("valid_to", Instant),
+    sqlite_with_rowid=False,
 )
 
 accounts = Table(
@@ -293,6 +294,13 @@ unmatched = Table(
     Column("pos", ForeignKey("facts.pos"), primary_key=True),
     Column("why", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+UNKNOWN_DEPARTURE = "unknown departure"
+Index(
+    "unmatched_departures",
+    unmatched.c.number,
+    sqlite_where=unmatched.c.why == UNKNOWN_DEPARTURE,
+    postgresql_where=unmatched.c.why == UNKNOWN_DEPARTURE,
 )
 
 timelines = Table(
@@ -354,5 +362,3 @@ outbox = Table(
     sa.UniqueConstraint("cause", "person"),
 )
 Index("outbox_unplanned", outbox.c.owed_at, sqlite_where=~outbox.c.planned, postgresql_where=~outbox.c.planned)
-
-DERIVED = (piece_facts, departure_facts, unmatched, timelines, planned_rides, irregularities, updates, readers)

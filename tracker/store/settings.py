@@ -11,8 +11,6 @@ NUMBERED = "pieces_numbered"
 """How many numbers of our own were given out."""
 NUMBER_KEY = "number_key"
 """What scatters them; no two installations have the same."""
-TOLD_UPTO = "told_upto"
-"""Up to this position the log was judged once already; folding it again tells nobody anything."""
 
 _GENERATION = "generation"
 

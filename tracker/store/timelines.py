@@ -1,19 +1,24 @@
 """What the projection made of the log: progress, plan and judgement of each piece, and when to judge it again."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from tracker.domain.itinerary import Plan
+from tracker.domain.itinerary import Itinerary, Leg, Plan
 from tracker.domain.notices import Judgement
-from tracker.domain.shipment import PieceKind
-from tracker.domain.timeline import Progress, State
+from tracker.domain.shipment import Piece, PieceKind, Promise
+from tracker.domain.timeline import START, Progress, State
+from tracker.store.among import WANTED, among
+from tracker.store.bulk import upsert
 from tracker.store.schema import (
-    DERIVED,
+    UNKNOWN_DEPARTURE,
     departure_facts,
+    departures,
     facts,
     irregularities,
     piece_facts,
@@ -32,7 +37,91 @@ class Standing:
     progress: Progress
     plan: Plan
     judgement: Judgement
-    stale: bool = False  # the last fold tripped: fold it from all its facts
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """A standing as its row has it. The same standing is always spelled the same."""
+
+    progress: str
+    plan: str
+    judgement: str  # but its progress, which stands beside it
+
+    @property
+    def read_progress(self) -> Progress:
+        return msgspec.json.decode(self.progress, type=Progress)
+
+    @property
+    def read_plan(self) -> Plan:
+        return _plan(self.plan)
+
+    def read_judgement(self, progress: Progress) -> Judgement:
+        return replace(msgspec.json.decode(self.judgement, type=Judgement), progress=progress)
+
+    @property
+    def standing(self) -> Standing:
+        progress = self.read_progress
+        return Standing(progress, self.read_plan, self.read_judgement(progress))
+
+
+def spelled(standing: Standing, *, before: Spelled | None = None) -> Spelled:
+    """`before`: how it was spelled last; a plan that did not change since is taken from there."""
+    plan = before.plan if before is not None and before.read_plan == standing.plan else None
+    return Spelled(
+        _encode(standing.progress).decode(),
+        plan or _encode(standing.plan).decode(),
+        _encode(replace(standing.judgement, progress=START)).decode(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPiece:
+    """A piece and how it was judged last; `spelled` is None until it was judged once."""
+
+    id: int
+    piece: Piece
+    spelled: Spelled | None
+    stale: bool  # the last fold tripped: fold it from all its facts
+    again_at: datetime | None
+    booked_legs: str | None  # spelled; read only where it is folded from all its facts
+
+    @property
+    def booked(self) -> Itinerary | None:
+        return _booked(self.booked_legs) if self.booked_legs is not None else None
+
+    @property
+    def plan(self) -> Plan:
+        if self.spelled is not None:
+            return self.spelled.read_plan
+        return Plan(self.booked or Itinerary())
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is to be kept of a piece."""
+
+    piece: int
+    state: State
+    facility: str | None
+    spelled: Spelled
+    again_at: datetime | None
+    stale: bool = False
+
+
+# Pieces that go the same way on the same day have the same plan, so few are read anew.
+
+
+@lru_cache(4096)
+def _plan(text: str) -> Plan:
+    return msgspec.json.decode(text, type=Plan)
+
+
+@lru_cache(4096)
+def _booked(text: str) -> Itinerary:
+    return Itinerary(tuple(msgspec.json.decode(text, type=list[Leg])))
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Timelines:
@@ -41,22 +130,40 @@ class Timelines:
 
     # which facts belong to what
 
-    def attach(self, piece: int, pos: int) -> None:
-        self._insert_once(piece_facts, {"piece": piece, "pos": pos})
+    def attach(self, rows: Sequence[tuple[int, int]]) -> None:
+        """Facts to pieces, by position; what is there already stays."""
+        self._insert_once(piece_facts, [{"piece": piece, "pos": pos} for piece, pos in rows])
 
-    def attach_departure(self, departure: str, pos: int) -> None:
-        self._insert_once(departure_facts, {"departure": departure, "pos": pos})
+    def detach(self, rows: Sequence[tuple[int, int]]) -> None:
+        self._delete(piece_facts, [{"piece": piece, "pos": pos} for piece, pos in rows])
 
-    def leave_unmatched(self, number: str, pos: int, why: str) -> None:
-        self._insert_once(unmatched, {"number": number[:64], "pos": pos}, why=why)
+    def attach_cards(self, rows: Sequence[tuple[str, int]]) -> None:
+        """Facts to departures, by position."""
+        self._insert_once(departure_facts, [{"departure": departure, "pos": pos} for departure, pos in rows])
 
-    def take_unmatched(self, number: str) -> list[int]:
-        """The facts that wait under this number; they wait no longer."""
-        where = unmatched.c.number == number
-        positions = list(self._connection.execute(sa.select(unmatched.c.pos).where(where)).scalars())
-        if positions:
-            self._connection.execute(sa.delete(unmatched).where(unmatched.c.pos.in_(positions)))
-        return positions
+    def detach_cards(self, rows: Sequence[tuple[str, int]]) -> None:
+        self._delete(departure_facts, [{"departure": departure, "pos": pos} for departure, pos in rows])
+
+    def leave_unmatched(self, rows: Sequence[tuple[str, int, str]]) -> None:
+        """Facts that belong to nothing we know: under which number, by position, and why."""
+        self._insert_once(unmatched, [{"number": number[:64], "pos": pos, "why": why} for number, pos, why in rows])
+
+    def waiting(self, numbers: Collection[str]) -> list[int]:
+        """The facts that wait under these numbers."""
+        return list(self._connection.execute(_WAITING, {WANTED: numbers}).scalars())
+
+    def wait_no_longer(self, rows: Sequence[tuple[str, int]]) -> None:
+        self._delete(unmatched, [{"number": number[:64], "pos": pos} for number, pos in rows])
+
+    def cards_of_new_departures(self, limit: int) -> list[int]:
+        """Facts that waited for a departure which is in the timetable by now."""
+        return list(self._connection.execute(_CARDS_WAITING.limit(limit)).scalars())
+
+    def unmatched_after(self, number: str, pos: int, limit: int) -> list[tuple[str, int, str]]:
+        """Who waits, in order of number and position."""
+        beyond = sa.tuple_(unmatched.c.number, unmatched.c.pos) > sa.tuple_(sa.literal(number), sa.literal(pos))
+        query = sa.select(unmatched).where(beyond).order_by(unmatched.c.number, unmatched.c.pos).limit(limit)
+        return [(row.number, row.pos, row.why) for row in self._connection.execute(query)]
 
     def unmatched(self, limit: int = 100) -> list[sa.Row[Any]]:
         """Facts that belong to no piece we know, newest first: number, why, and the fact."""
@@ -66,73 +173,89 @@ class Timelines:
 
     # standings
 
+    def known(self, of: Collection[int], *, with_legs: bool = False) -> list[KnownPiece]:
+        """These pieces, each with how it was judged last, in order; with the legs it was booked on when asked for."""
+        return [_known(row) for row in self._connection.execute(_KNOWN_LEGS if with_legs else _KNOWN, {WANTED: of})]
+
     def standing(self, piece: int) -> Standing | None:
-        row = self._connection.execute(sa.select(timelines).where(timelines.c.piece == piece)).one_or_none()
-        if row is None:
-            return None
-        return Standing(
-            msgspec.json.decode(row.progress, type=Progress),
-            msgspec.json.decode(row.plan, type=Plan),
-            msgspec.json.decode(row.judgement, type=Judgement),
-            row.stale,
-        )
+        row = self._connection.execute(_STANDING, {WANTED: piece}).one_or_none()
+        return Spelled(*row).standing if row is not None else None
 
-    def keep(
-        self, piece: int, standing: Standing, *, judge_again_at: datetime | None, ridden: set[str], ever: set[str]
-    ) -> None:
-        """Replaces what was known. `ridden`: departures of the plan in force; `ever`: of any plan it had."""
-        values = {
-            "state": standing.progress.state.value,
-            "facility": standing.progress.facility,
-            "progress": msgspec.json.encode(standing.progress).decode(),
-            "plan": msgspec.json.encode(standing.plan).decode(),
-            "judgement": msgspec.json.encode(standing.judgement).decode(),
-            "judge_again_at": judge_again_at,
-            "stale": standing.stale,
-        }
-        kept = self._connection.execute(sa.update(timelines).where(timelines.c.piece == piece).values(**values))
-        if kept.rowcount == 0:
-            self._connection.execute(sa.insert(timelines).values(piece=piece, **values))
-        self.keep_rides(piece, ridden=ridden, ever=ever)
-        self._keep_irregularities(piece, standing.judgement)
+    def keep(self, judged: Sequence[Judged]) -> None:
+        """Replaces what was known."""
+        if judged:
+            rows = [
+                {
+                    "piece": each.piece,
+                    "state": each.state.value,
+                    "facility": each.facility,
+                    "progress": each.spelled.progress,
+                    "plan": each.spelled.plan,
+                    "judgement": each.spelled.judgement,
+                    "judge_again_at": each.again_at,
+                    "stale": each.stale,
+                }
+                for each in judged
+            ]
+            self._connection.execute(self._insert(timelines, update=True), rows)
 
-    def keep_rides(self, piece: int, *, ridden: set[str], ever: set[str]) -> None:
-        """Which departures it takes room on. A booking says so at once, or the next would be given the same room."""
-        query = sa.select(planned_rides.c.departure, planned_rides.c.in_force).where(planned_rides.c.piece == piece)
-        known = {row.departure: row.in_force for row in self._connection.execute(query)}
-        wanted = {name: name in ridden for name in ever}
-        if known == wanted:
-            return
-        self._connection.execute(sa.delete(planned_rides).where(planned_rides.c.piece == piece))
+    def keep_rides(self, plans: Mapping[int, Mapping[str, bool]]) -> None:
+        """Which departures each piece takes room on: every one it was ever planned on, and whether that is in force.
+
+        A booking says so at once, or the next would be given the same room.
+        """
+        names = {name for rides in plans.values() for name in rides}
+        rows = self._connection.execute(_RIDES, {"departures": names, "pieces": plans.keys()})
+        known = {(row.departure, row.piece): row.in_force for row in rows}
+        wanted = [
+            {"departure": name, "piece": piece, "in_force": in_force}
+            for piece, rides in plans.items()
+            for name, in_force in rides.items()
+            if known.get((name, piece)) is not in_force
+        ]
         if wanted:
-            rows = [{"departure": name, "piece": piece, "in_force": in_force} for name, in_force in wanted.items()]
-            self._connection.execute(sa.insert(planned_rides), rows)
+            self._connection.execute(self._insert(planned_rides, update=True), wanted)
 
-    def _keep_irregularities(self, piece: int, judgement: Judgement) -> None:
-        query = sa.select(irregularities).where(irregularities.c.piece == piece)
-        known = {(r.kind, r.subject): (r.since, r.cleared_at) for r in self._connection.execute(query)}
-        wanted = {(i.kind.value, i.subject): (i.since, i.cleared_at) for i in judgement.irregularities}
-        if known == wanted:
+    def keep_irregularities(self, judgements: Mapping[int, Judgement]) -> None:
+        """Replaces what was wrong with these pieces."""
+        known: dict[int, set[tuple[object, ...]]] = {piece: set() for piece in judgements}
+        for row in self._connection.execute(_IRREGULARITIES, {WANTED: judgements.keys()}):
+            known[row.piece].add((row.kind, row.subject, row.since, row.cleared_at))
+        wanted = {
+            piece: {(i.kind.value, i.subject, i.since, i.cleared_at) for i in judgement.irregularities}
+            for piece, judgement in judgements.items()
+        }
+        changed = [piece for piece in wanted if wanted[piece] != known[piece]]
+        if not changed:
             return
-        self._connection.execute(sa.delete(irregularities).where(irregularities.c.piece == piece))
+        self._connection.execute(_FORGET_IRREGULARITIES, {WANTED: changed})
         rows = [
-            {"piece": piece, "kind": kind, "subject": subject, "since": since, "cleared_at": cleared_at}
-            for (kind, subject), (since, cleared_at) in wanted.items()
+            {"piece": piece, "kind": i.kind.value, "subject": i.subject, "since": i.since, "cleared_at": i.cleared_at}
+            for piece in changed
+            for i in {i.name: i for i in judgements[piece].irregularities}.values()
         ]
         if rows:
             self._connection.execute(sa.insert(irregularities), rows)
 
-    def judge_later(self, piece: int, at: datetime | None) -> None:
-        self._connection.execute(sa.update(timelines).where(timelines.c.piece == piece).values(judge_again_at=at))
+    def mistrust(self, pieces: Sequence[int], *, again_at: datetime) -> None:
+        """What is known of them stays and is shown, and is folded from all their facts the next time."""
+        if pieces:
+            self._connection.execute(_MISTRUST, {WANTED: pieces, "again_at": again_at})
 
-    def mistrust(self, piece: int, *, judge_again_at: datetime) -> None:
-        """What is known stays and is shown, and is folded from all its facts the next time."""
-        where = timelines.c.piece == piece
-        self._connection.execute(sa.update(timelines).where(where).values(stale=True, judge_again_at=judge_again_at))
+    def judge_later(self, when: Mapping[int, datetime | None]) -> None:
+        """When each piece is to be judged again, where nothing else of it changed."""
+        if when:
+            rows = [{"id": piece, "again_at": again_at} for piece, again_at in when.items()]
+            self._connection.execute(_JUDGE_LATER, rows)
 
     def due_for_judgement(self, now: datetime, limit: int) -> list[int]:
         query = sa.select(timelines.c.piece).where(timelines.c.judge_again_at <= now)
         return list(self._connection.execute(query.order_by(timelines.c.judge_again_at).limit(limit)).scalars())
+
+    def due_among(self, pieces: Collection[int], now: datetime) -> list[int]:
+        """Which of these pieces are due for judgement by now."""
+        query = sa.select(timelines.c.piece).where(among(timelines.c.piece), timelines.c.judge_again_at <= now)
+        return list(self._connection.execute(query, {WANTED: pieces}).scalars())
 
     def due_since(self, now: datetime) -> datetime | None:
         """Since when a judgement is due that was not made yet; None when there is none."""
@@ -140,15 +263,9 @@ class Timelines:
         return self._connection.execute(query).scalar()
 
     def digest(self) -> dict[int, tuple[str, str, str]]:
-        """Everything folded, piece by piece, to compare a rebuild with."""
+        """Everything folded, piece by piece, to compare with."""
         rows = self._connection.execute(sa.select(timelines))
         return {row.piece: (row.progress, row.plan, row.judgement) for row in rows}
-
-    def throw_away(self) -> None:
-        """All that is derived, to be folded again. The log, bookings and what people were told stay."""
-        for table in DERIVED:
-            if table is not updates:
-                self._connection.execute(sa.delete(table))
 
     # counts and examples
 
@@ -196,21 +313,81 @@ class Timelines:
 
     # the update log
 
-    def tell_readers(self, piece: int) -> None:
-        self._connection.execute(sa.insert(updates).values(piece=piece))
+    def tell_readers(self, pieces: Sequence[int]) -> None:
+        if pieces:
+            self._connection.execute(sa.insert(updates), [{"piece": piece} for piece in pieces])
 
-    def updates_after(self, seq: int, limit: int) -> list[tuple[int, int]]:
-        query = (
-            sa.select(updates.c.seq, updates.c.piece).where(updates.c.seq > seq).order_by(updates.c.seq).limit(limit)
-        )
-        return [(row.seq, row.piece) for row in self._connection.execute(query)]
+    def updates_after(self, seq: int, limit: int) -> list[tuple[int, str]]:
+        """Which pieces changed, by number, after this place in the log of updates."""
+        query = sa.select(updates.c.seq, pieces.c.number).join(pieces, pieces.c.id == updates.c.piece)
+        later = query.where(updates.c.seq > seq).order_by(updates.c.seq).limit(limit)
+        return [(row[0], row[1]) for row in self._connection.execute(later)]
 
     def last_update(self) -> int:
         return self._connection.execute(sa.select(sa.func.max(updates.c.seq))).scalar() or 0
 
-    def _insert_once(self, table: sa.Table, keys: dict[str, Any], **more: Any) -> None:
-        there = (
-            sa.select(sa.literal(1)).select_from(table).where(*(table.c[name] == value for name, value in keys.items()))
-        )
-        if self._connection.execute(there).scalar() is None:
-            self._connection.execute(sa.insert(table).values(**keys, **more))
+    def _insert(self, table: sa.Table, *, update: bool = False) -> Any:
+        """An insert that leaves a row which is there, or brings it up to date."""
+        made = upsert(self._connection)(table)
+        if not update:
+            return made.on_conflict_do_nothing()
+        changed = {column.name: made.excluded[column.name] for column in table.c if not column.primary_key}
+        return made.on_conflict_do_update(index_elements=table.primary_key, set_=changed)
+
+    def _insert_once(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            self._connection.execute(self._insert(table), rows)
+
+    def _delete(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        """The rows of a table with two keys."""
+        if rows:
+            matching = [table.c[name] == sa.bindparam(f"its_{name}") for name in rows[0]]
+            where = [{f"its_{name}": value for name, value in row.items()} for row in rows]
+            self._connection.execute(sa.delete(table).where(*matching), where)
+
+
+def _known(row: sa.Row[Any]) -> KnownPiece:
+    number, journey, kind, origin, destination, booked_at, due_by = tuple(row)[1:8]
+    piece = Piece(number, journey, PieceKind(kind), origin, destination, booked_at, Promise(due_by))
+    progress, plan, judgement, stale, again_at, booked_legs = tuple(row)[8:]
+    kept = Spelled(progress, plan, judgement) if progress is not None else None
+    return KnownPiece(row[0], piece, kept, bool(stale), again_at, booked_legs)
+
+
+def _knowing(booked_legs: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    booked = [pieces.c[name] for name in ("id", "number", "journey", "kind", "origin", "destination")]
+    judged = [timelines.c[name] for name in ("progress", "plan", "judgement", "stale", "judge_again_at")]
+    return (
+        sa.select(*booked, pieces.c.booked_at, pieces.c.due_by, *judged, booked_legs)
+        .select_from(sa.outerjoin(pieces, timelines, timelines.c.piece == pieces.c.id))
+        .where(among(pieces.c.id))
+        .order_by(pieces.c.id)
+    )
+
+
+_KNOWN = _knowing(sa.case((sa.or_(timelines.c.piece.is_(None), timelines.c.stale), pieces.c.booked_legs)))
+_KNOWN_LEGS = _knowing(pieces.c.booked_legs)
+_STANDING = sa.select(timelines.c.progress, timelines.c.plan, timelines.c.judgement).where(
+    timelines.c.piece == sa.bindparam(WANTED)
+)
+_JUDGE_LATER = (
+    sa.update(timelines)
+    .where(timelines.c.piece == sa.bindparam("id"))
+    .values(judge_again_at=sa.bindparam("again_at", type_=timelines.c.judge_again_at.type))
+)
+_MISTRUST = (
+    sa.update(timelines)
+    .where(among(timelines.c.piece))
+    .values(stale=True, judge_again_at=sa.bindparam("again_at", type_=timelines.c.judge_again_at.type))
+)
+_RIDES = sa.select(planned_rides).where(
+    among(planned_rides.c.departure, "departures"), among(planned_rides.c.piece, "pieces")
+)
+_IRREGULARITIES = sa.select(irregularities).where(among(irregularities.c.piece))
+_FORGET_IRREGULARITIES = sa.delete(irregularities).where(among(irregularities.c.piece))
+_WAITING = sa.select(unmatched.c.pos).distinct().where(among(unmatched.c.number)).order_by(unmatched.c.pos)
+_CARDS_WAITING = (
+    sa.select(unmatched.c.pos)
+    .join(departures, departures.c.name == unmatched.c.number)
+    .where(unmatched.c.why == sa.literal_column(f"'{UNKNOWN_DEPARTURE}'"))  # spelled out, for its index to be used
+)

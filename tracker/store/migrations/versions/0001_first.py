@@ -281,15 +281,18 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('number', 'pos'),
     sqlite_with_rowid=False
     )
+    op.create_index('unmatched_departures', 'unmatched', ['number'], unique=False, sqlite_where=sa.text("why = 'unknown departure'"), postgresql_where=sa.text("why = 'unknown departure'"))
     op.create_table('aliases',
-    sa.Column('scheme', sa.Text(), nullable=False),
     sa.Column('number', sa.Text(), nullable=False),
+    sa.Column('scheme', sa.Text(), nullable=False),
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('valid_from', sa.BigInteger(), nullable=False),
     sa.Column('valid_to', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
-    sa.PrimaryKeyConstraint('scheme', 'number', 'piece')
+    sa.PrimaryKeyConstraint('number', 'scheme', 'piece'),
+    sqlite_with_rowid=False
     )
+    op.create_index(op.f('ix_aliases_piece'), 'aliases', ['piece'], unique=False)
     op.create_table('irregularities',
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
@@ -368,7 +371,9 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_outbox_piece'), table_name='outbox')
     op.drop_table('outbox')
     op.drop_table('irregularities')
+    op.drop_index(op.f('ix_aliases_piece'), table_name='aliases')
     op.drop_table('aliases')
+    op.drop_index('unmatched_departures', table_name='unmatched')
     op.drop_table('unmatched')
     op.drop_index(op.f('ix_pieces_shipment'), table_name='pieces')
     op.drop_table('pieces')

@@ -1,0 +1,84 @@
+"""The reader that keeps timelines, irregularities and the outbox in step with the log."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from tracker.clock import Clock
+from tracker.project import match, settle
+from tracker.project.match import Matched, News
+from tracker.project.replan import missed, replan
+from tracker.store import Store, Transaction
+from tracker.store.fact_log import PROJECT
+
+
+class Projector:
+    """Keeps what is derived in step with the log. May be killed at any instant; several do no harm to each other."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def step(self, limit: int = 500) -> int:
+        """Takes the next facts of the log, at most `limit`; answers how many there were."""
+        with self._store.reading() as tx:
+            if tx.log.head() <= tx.log.position(PROJECT):
+                return 0
+        with self._store.writing() as tx:
+            facts = tx.log.after(tx.log.claim(PROJECT), limit)
+            if not facts:
+                return 0
+            found = match.match(tx, facts)
+            match.keep(tx, found)
+            _claim(tx, found)
+            work_off(tx, found.news, departed=found.departed, now=self._clock.now())
+            tx.log.move(PROJECT, facts[-1].pos)
+            return len(facts)
+
+    def judge_due(self, limit: int = 500) -> int:
+        """Judges again the pieces for which time alone may have changed something, and takes in what waited for a
+        departure that is in the timetable by now; answers how many there were of both."""
+        with self._store.reading() as tx:
+            now = self._clock.now()
+            if not tx.timelines.due_for_judgement(now, 1) and not tx.timelines.cards_of_new_departures(1):
+                return 0
+        with self._store.writing() as tx:
+            tx.log.claim(PROJECT)  # or another projector's fold of the same piece could be lost
+            waiting = tx.timelines.cards_of_new_departures(limit)
+            departed = match.claim(tx, waiting).departed if waiting else ()
+            now = self._clock.now()
+            due = tx.timelines.due_for_judgement(now, limit)
+            work_off(tx, {piece: News() for piece in due}, departed=departed, now=now)
+            return len(due) + len(waiting)
+
+
+def work_off(tx: Transaction, news: Mapping[int, News], *, departed: Collection[str] = (), now: datetime) -> None:
+    """Folds and judges the pieces with news and those planned on what departed, and keeps what came of it."""
+    touched = {**news, **_riders(tx, departed, news)}
+    if not touched:
+        return
+    settled, tripped = settle.fold(tx, touched, now=now)
+    stuck = [(each, leg) for each in settled if (leg := missed(each)) is not None]
+    if stuck:  # room is counted by what is kept: first everybody else, then they, one after the other
+        waiting = {each.known.id for each, _ in stuck}
+        settle.keep(tx, [each for each in settled if each.known.id not in waiting], now=now)
+        settled = replan(tx, stuck)
+    settle.keep(tx, settled, now=now)
+    settle.mistrust(tx, tripped, now=now)
+
+
+def _claim(tx: Transaction, found: Matched) -> None:
+    """Scans made before the booking came find their piece now."""
+    if not found.booked:
+        return
+    waiting = tx.timelines.waiting(tx.booked.names_of(found.booked))
+    if waiting:
+        for piece, news in match.claim(tx, waiting).news.items():
+            found.touch(piece).events.extend(news.events)
+
+
+def _riders(tx: Transaction, departed: Collection[str], news: Mapping[int, News]) -> dict[int, News]:
+    """Every piece ever planned on a departure of which we know more now."""
+    if not departed:
+        return {}
+    moved = settle.happened(tx, tx.network.departures(departed), tx.log.of_departures(departed))
+    return {piece: News() for piece in moved - news.keys()}

@@ -1,0 +1,238 @@
+"""Folds and judges the pieces a batch touched, and writes what changed about them: all of them together.
+
+What can go wrong for one piece is worked out piece by piece, from values alone, before anything is written: a mistake
+of ours costs the others nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from tracker.domain.errors import MistakeError, UnkeepableError
+from tracker.domain.handling import Kind
+from tracker.domain.itinerary import Itinerary, Plan
+from tracker.domain.judge import TRY_AGAIN, judge, judge_again_at
+from tracker.domain.network import Departure
+from tracker.domain.notices import NOTICE_RULES, Judgement, Notice, notices_owed
+from tracker.domain.situation import Situation
+from tracker.domain.timeline import START, Progress, advance, comes_after, progress, timeline
+from tracker.project.match import News, replan_of
+from tracker.store import Transaction
+from tracker.store.fact_log import KeptFact
+from tracker.store.owed import Debt
+from tracker.store.timelines import Judged, KnownPiece, Spelled, Standing, spelled
+
+log = structlog.get_logger()
+
+# Ours, about one piece: it must not hold up all the others. Its facts are kept, and attached to it.
+TRIPPED = "tripped over a piece; it is folded from all its facts the next time"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One piece as it stands now, beside how it stood before."""
+
+    known: KnownPiece
+    situation: Situation
+    judgement: Judgement
+    spelled: Spelled
+    before: Judgement | None
+    again_at: datetime | None
+    owed: tuple[Notice, ...]
+
+    @property
+    def changed(self) -> bool:
+        return self.known.stale or self.spelled != self.known.spelled
+
+    @property
+    def rides(self) -> dict[str, bool]:
+        """Every departure it was ever planned on, and whether that is in force."""
+        in_force = {leg.departure for leg in self.situation.itinerary.legs}
+        return {name: name in in_force for name in departures_of(self.situation.plan)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    known: KnownPiece
+    progress: Progress
+    plan: Plan
+
+
+def fold(
+    tx: Transaction, news: Mapping[int, News], *, facts: Mapping[int, Sequence[KeptFact]] | None = None, now: datetime
+) -> tuple[list[Settled], list[KnownPiece]]:
+    """How each of these pieces stands with its news, and those we tripped over. Writes nothing.
+
+    `facts`: all that belongs to each piece; it is then folded from them alone, whatever was known.
+    """
+    folded: list[_Folded] = []
+    tripped: list[KnownPiece] = []
+    anew: list[KnownPiece] = []
+    for known in tx.timelines.known(news.keys(), with_legs=facts is not None):
+        try:
+            on = _go_on(known, news[known.id]) if facts is None else None
+        except Exception:
+            log.exception(TRIPPED, piece=known.id)
+            tripped.append(known)
+            continue
+        if on is None:
+            anew.append(known)
+        else:
+            folded.append(on)
+    all_facts = facts if facts is not None else tx.log.of_pieces([known.id for known in anew]) if anew else {}
+    for known in anew:
+        try:
+            folded.append(_from_all(known, all_facts[known.id]))
+        except Exception:
+            log.exception(TRIPPED, piece=known.id)
+            tripped.append(known)
+    departures = tx.network.departures({name for each in folded for name in departures_of(each.plan)})
+    places = tx.network.facilities()
+    settled: list[Settled] = []
+    for each in folded:
+        situation = Situation(each.known.piece, each.plan, each.progress, departures, places, now)
+        try:
+            settled.append(settle_one(each.known, situation, again=facts is not None))
+        except Exception:
+            log.exception(TRIPPED, piece=each.known.id)
+            tripped.append(each.known)
+    return settled, tripped
+
+
+def settle_one(known: KnownPiece, situation: Situation, *, again: bool = False) -> Settled:
+    judgement = judge(situation)
+    written = spelled(Standing(situation.progress, situation.plan, judgement), before=known.spelled)
+    before = None if again else _judged_before(known, judgement, written)
+    owed = notices_owed(before, judgement, situation.piece)
+    return Settled(known, situation, judgement, written, before, judge_again_at(situation, judgement), owed)
+
+
+def _go_on(known: KnownPiece, news: News) -> _Folded | None:
+    """On from where it was; None when something came late or was withdrawn, or nothing is known to go on from."""
+    if known.spelled is None or known.stale:
+        return None
+    folded = known.spelled.read_progress
+    for event in sorted(news.events, key=lambda event: event.order):
+        if not comes_after(folded, event):
+            return None
+        folded = advance(folded, event)
+    plan = known.plan
+    for replan in news.replans:
+        plan = plan.with_replan(replan)
+    return _Folded(known, folded, plan)
+
+
+def _from_all(known: KnownPiece, facts: Sequence[KeptFact]) -> _Folded:
+    plan = Plan(known.booked if known.booked is not None else known.plan.booked)
+    for fact in facts:
+        if fact.event.kind == Kind.REPLAN:
+            plan = plan.with_replan(replan_of(fact))
+    return _Folded(known, progress(timeline(fact.event for fact in facts)), plan)
+
+
+def _judged_before(known: KnownPiece, judgement: Judgement, written: Spelled) -> Judgement | None:
+    if known.spelled is None:
+        return None
+    if known.spelled.judgement == written.judgement:
+        return judgement
+    return known.spelled.read_judgement(START)  # what was owed then depends on no progress
+
+
+# writing
+
+
+def keep(tx: Transaction, settled: Sequence[Settled], *, now: datetime, again: bool = False) -> None:
+    """Writes what changed. `again`: these facts were judged before, and what they owe was owed then; nobody is told,
+    and what is derived is compared row by row.
+
+    Should the database refuse it, piece by piece, so that it is only the one it refuses.
+    """
+    try:
+        with tx.part():
+            _keep(tx, settled, again=again)
+    except (MistakeError, UnkeepableError) as wrong:
+        if len(settled) < 2:
+            for each in settled:
+                log.error("a piece cannot be kept; it is folded from all its facts the next time", why=str(wrong))
+                mistrust(tx, [each.known], now=now)
+            return
+        for each in settled:
+            keep(tx, [each], now=now, again=again)
+
+
+def _keep(tx: Transaction, settled: Sequence[Settled], *, again: bool) -> None:
+    changed = [each for each in settled if each.changed]
+    tx.timelines.keep([_judged(each) for each in changed])
+    later = [each for each in settled if not each.changed and each.again_at != each.known.again_at]
+    tx.timelines.judge_later({each.known.id: each.again_at for each in later if not (again and each.known.again_at)})
+    moved = [each for each in settled if again or each.known.spelled is None or each.situation.plan.replans]
+    if moved:
+        tx.timelines.keep_rides({each.known.id: each.rides for each in moved})
+    wrong = [each for each in settled if again or _went_wrong(each)]
+    if wrong:
+        tx.timelines.keep_irregularities({each.known.id: each.judgement for each in wrong})
+    _owe(tx, [each for each in changed if each.owed], muted=again)
+    tx.timelines.tell_readers([each.known.id for each in changed])
+
+
+def _judged(each: Settled) -> Judged:
+    reached = each.situation.progress
+    return Judged(each.known.id, reached.state, reached.facility, each.spelled, each.again_at)
+
+
+def _went_wrong(each: Settled) -> bool:
+    return each.judgement.irregularities != (each.before.irregularities if each.before else ())
+
+
+def _owe(tx: Transaction, settled: Sequence[Settled], *, muted: bool) -> None:
+    if not settled:
+        return
+    people = tx.booked.consignees([each.known.id for each in settled])
+    debts = []
+    for each in settled:
+        consignee, channels = people[each.known.id]
+        now = each.situation.now
+        for notice in each.owed:
+            rule = NOTICE_RULES[notice.kind]
+            by = tuple(channel for channel in rule.channels if channel in channels)
+            debts.append(Debt(notice, consignee.id, each.known.id, by, now, now + rule.expires_after))
+    tx.owed.owe(debts, muted=muted)
+
+
+def mistrust(tx: Transaction, tripped: Sequence[KnownPiece], *, now: datetime) -> None:
+    """What is known of them stays and is shown, and is folded from all their facts the next time."""
+    tx.timelines.mistrust([known.id for known in tripped if known.spelled is not None], again_at=now + TRY_AGAIN)
+    nothing = Standing(START, Plan(Itinerary()), Judgement(START))
+    tx.timelines.keep(
+        [
+            Judged(known.id, START.state, None, spelled(nothing), now + TRY_AGAIN, stale=True)
+            for known in tripped
+            if known.spelled is None
+        ]
+    )
+
+
+# departures
+
+
+def happened(tx: Transaction, departures: Mapping[str, Departure], facts: Mapping[str, Sequence[KeptFact]]) -> set[int]:
+    """When they left and landed, from the scans of their cards; the pieces of those for which that changed."""
+    moved = set()
+    for name, departure in departures.items():
+        seen = progress(timeline(fact.event for fact in facts[name]))
+        left = seen.seen(Kind.DEPART, departure.origin)
+        landed = seen.seen(Kind.ARRIVE, departure.destination)
+        left_at = left.first_at if left else None
+        # A landing only known by when we heard of it may be hours old: taken at its word it would call pieces late.
+        landed_at = landed.first_at if landed and not landed.estimated else None
+        if (left_at, landed_at) != (departure.left_at, departure.landed_at):
+            tx.network.happened(name, left_at=left_at, landed_at=landed_at)
+            moved.add(name)
+    return tx.network.riders(moved) if moved else set()
+
+
+def departures_of(plan: Plan) -> set[str]:
+    chains: Collection[Itinerary] = (plan.booked, *(Itinerary(replan.legs) for replan in plan.replans))
+    return {leg.departure for itinerary in chains for leg in itinerary.legs}
