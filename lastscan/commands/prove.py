@@ -20,8 +20,11 @@ BROKEN, UNAVAILABLE, INTERRUPTED = 1, 69, 130
 @click.option("--seed", type=int, help="Of the faults: the same seed, the same order. Printed where not given.")
 @click.option("--devices", type=click.IntRange(1, 100), default=6, show_default=True, help="Each is a process.")
 @click.option("--rate", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Scans a second of them all.")
+@click.option("--keep", is_flag=True, help="Keep the raw histories also when nothing failed.")
 @json_option
-def prove(minutes: float, names: tuple[str, ...], seed: int | None, devices: int, rate: float, as_json: bool) -> None:
+def prove(
+    minutes: float, names: tuple[str, ...], seed: int | None, devices: int, rate: float, keep: bool, as_json: bool
+) -> None:
     """Kill, cut and fill up real processes while handhelds scan, and count what is lost, doubled or invented.
 
     Runs the roles, brokers and databases that are sold on scratch data; a home that is in use is never touched. Beside
@@ -39,7 +42,7 @@ def prove(minutes: float, names: tuple[str, ...], seed: int | None, devices: int
     _say(f"seed {load.seed}: {', '.join(each.name for each in there)}")
     began = time.monotonic()
     stop: threading.Event = roles.stopped_by_signals()
-    runs, kept = run_all(there, load, seconds=minutes * 60, stop=stop, say=_say)
+    runs, kept = run_all(there, load, seconds=minutes * 60, keep=keep, stop=stop, say=_say)
     if stop.is_set():
         raise SystemExit(INTERRUPTED)
     found = document(runs, seed=load.seed, seconds=time.monotonic() - began, left_out=left_out)

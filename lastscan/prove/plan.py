@@ -52,9 +52,15 @@ def _missing(pairing: Pairing) -> str | None:
 
 
 def run_all(
-    pairings: Sequence[Pairing], load: Load, *, seconds: float, stop: threading.Event, say: Callable[[str], None]
+    pairings: Sequence[Pairing],
+    load: Load,
+    *,
+    seconds: float,
+    keep: bool,
+    stop: threading.Event,
+    say: Callable[[str], None],
 ) -> tuple[list[Figures], Path | None]:
-    """The figures of each, and where the raw history of those that failed is kept; None when none did."""
+    """The figures of each, and where the raw history of those that failed, or of all, is kept; None for nowhere."""
     place = Path(tempfile.mkdtemp(prefix="lastscan-prove-"))
     place.chmod(0o755)  # PostgreSQL may run as somebody else below it; what is ours in there is not open to others
     runs: list[Figures] = []
@@ -65,10 +71,10 @@ def run_all(
             runs.append(_run(place, pairing, load, seconds=seconds / len(pairings), stop=stop, say=say))
             if stop.is_set():
                 break
-        failed = any(figures.broken for figures in runs)
+        failed = not stop.is_set() and any(figures.broken for figures in runs)
     finally:
         for kept in place.iterdir():
-            if not failed or not _tells_of_failure(kept, runs):
+            if not (keep or (failed and _tells_of_failure(kept, runs))):
                 shutil.rmtree(kept, ignore_errors=True)
         if not any(place.iterdir()):
             place.rmdir()

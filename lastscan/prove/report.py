@@ -69,10 +69,14 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             f" recovery {run['recovery_s']} s; deepest journal {run['deepest_journal']}"
         )
         yield f"  peak MiB: {', '.join(f'{name} {mib}' for name, mib in run['peak_mib'].items())}"
-        yield f"  database: {run['integrity']}; in quarantine: {_counted(run['set_aside']) or 'nothing'}"
+        yield (
+            f"  database: {run['integrity']}; commits refused {run['commits_refused']};"
+            f" in quarantine: {_counted(run['set_aside']) or 'nothing'}"
+        )
         yield (
             f"  control: beeped {run['control_beeped']}, lost {run['control_lost']}"
-            f" ({run['control_lost_acknowledged']} of them acknowledged by the broker),"
+            f" ({run['control_lost_acknowledged']} of them acknowledged by the broker,"
+            f" {run['control_lost_afterwards']} beeped after the last fault),"
             f" doubled {run['control_doubled']}"
         )
     for missing in found["left_out"]:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,22 +18,24 @@ from lastscan.prove.history import History, Kept, judge
 from lastscan.prove.nemeses import Fault, Nemeses
 from lastscan.prove.processes import Process
 from lastscan.prove.proxy import Network
-from lastscan.prove.sides import Broker, Load, Side, control, shipped
+from lastscan.prove.sides import Broker, Load, Side, control, environment, shipped
 from lastscan.up import announcer
 from tracker.domain.errors import LastscanError
 
 RECOVERS_WITHIN_S = 60.0
 LONGEST_STORM_S = 25.0
+RESTORES_EVERY = 2  # storms
 UP_WITHIN_S = 40.0
 CONTROL_WAITS_S = 10.0  # without any progress, before what it has lost is lost
 A_FAULT_EVERY_S = 0.4
+PATIENCE_S = 1.0  # for something to be committed between two faults
 MOST_AT_ONCE = 6
 _LOOK_EVERY_S = 0.02
 _READ_EVERY_S = 0.25
 
 
-class DidNotStartError(LastscanError):
-    """A process of the run does not come up, before any fault; its last words are in the message."""
+class CannotRunError(LastscanError):
+    """Something a run needs does not work while nothing is done to it; the message holds its last words."""
 
 
 @dataclass
@@ -56,6 +60,7 @@ class Figures:
     set_aside: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     not_seen: dict[str, int] = field(default_factory=dict)  # begun; nothing met it, or it was over at once
+    commits_refused: int = 0  # by a full disk, a dead database; each batch of scans then came again
     died_by_itself: int = 0
     recovery_s: list[float] = field(default_factory=list)
     recovered: bool = True
@@ -68,6 +73,7 @@ class Figures:
     control_beeped: int = 0
     control_lost: int = 0
     control_lost_acknowledged: int = 0
+    control_lost_afterwards: int = 0  # beeped when the last fault was over
     control_doubled: int = 0
 
     @property
@@ -109,12 +115,16 @@ class Combination:
         self._busy: dict[str, Future[str]] = {}
         self._deck: list[int] | None = None  # none dealt so far
         self._went_wrong: list[BaseException] = []  # faults we could not do or undo
-        self._log: dict[int, Kept] = {}
+        self._log: dict[int, Kept] = {}  # as a reader follows it; begun anew after a restore
+        self._seen: set[Kept] = set()  # whatever it showed, wherever it stood
+        self._backup: Path | None = None
+        self._storms = 0
+        self._said_in_storms: set[str] = set()
         self._read_at = 0.0
         self.figures = Figures(bench.name, broker, load.seed)
 
     def run(self, seconds: float) -> Figures:
-        """Scans under faults for so long, not counting what starting and coming to rest take."""
+        """Scans under faults for so long, not counting what starting and coming to rest take; unjudged when stopped."""
         began = time.monotonic()
         self._place.mkdir(mode=0o700)
         with ExitStack() as ends:
@@ -137,10 +147,16 @@ class Combination:
             ends.enter_context(self._faults)
             until = time.monotonic() + seconds
             while time.monotonic() < until and not self._stop.is_set():
+                self._storms += 1
+                if self._storms % RESTORES_EVERY == 0:
+                    self._back_up()
                 self._storm(nemeses, hands, min(until, time.monotonic() + LONGEST_STORM_S))
+                if self._backup is not None and not self._stop.is_set():
+                    self._restore(self._backup)
                 self._lull()
-            self._come_to_rest()
-            self._judge()
+            if not self._stop.is_set():
+                self._come_to_rest()
+                self._judge()
         self.figures.seconds = round(time.monotonic() - began, 1)
         return self.figures
 
@@ -172,12 +188,12 @@ class Combination:
             for device in side.devices:
                 device.start()
         if not self._eventually(lambda: self._heard(self._ours).beeps > 0 and bool(self._follow_log()), UP_WITHIN_S):
-            raise DidNotStartError(f"no scan arrives before any fault; look into {self._ours.home.logs}")
+            raise CannotRunError(f"no scan arrives before any fault; look into {self._ours.home.logs}")
 
     def _until_ready(self, side: Side, role: str) -> None:
         process = next(each for each in side.processes if each.name == role)
         if not self._eventually(announcer(side.home, role).exists, UP_WITHIN_S):
-            raise DidNotStartError(f"{role} does not come up: {process.last_words}")
+            raise CannotRunError(f"{role} does not come up: {process.last_words}")
 
     def _eventually(self, true: Callable[[], bool], seconds: float) -> bool:
         until = time.monotonic() + seconds
@@ -199,7 +215,7 @@ class Combination:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    # --- storms and lulls ---
+    # --- storms ---
 
     def _storm(self, nemeses: Nemeses, hands: ThreadPoolExecutor, until: float) -> None:
         self._calm.clear()
@@ -208,7 +224,12 @@ class Combination:
             if fault is not None and fault.target not in self._busy:
                 self._busy[fault.target] = hands.submit(fault.do)
                 self._begun(fault)
+            before = len(self._log)
             self._attend(self._chance.expovariate(1 / A_FAULT_EVERY_S))
+            # A system that does nothing can lose nothing: so the next fault gives it a chance to do something.
+            patience = time.monotonic() + PATIENCE_S
+            while len(self._log) == before and time.monotonic() < min(patience, until) and not self._stop.is_set():
+                self._attend(_LOOK_EVERY_S)
         self._calm.set()
         while self._busy:
             self._attend(_LOOK_EVERY_S)
@@ -259,15 +280,56 @@ class Combination:
     def _follow_log(self) -> dict[int, Kept]:
         self._read_at = time.monotonic()
         with suppress(UnreachableError):
-            self._log.update((scan.pos, scan) for scan in log_after(self._bench.ours, max(self._log, default=0)))
+            new = log_after(self._bench.ours, max(self._log, default=0))
+            self._log.update((scan.pos, scan) for scan in new)
+            self._seen.update(scan._replace(pos=0) for scan in new)
         return self._log
 
     def _heard(self, side: Side) -> History:
         return side.tail.follow()
 
+    # --- an older backup, in the middle of it all ---
+
+    def _back_up(self) -> None:
+        self._backup = self._place / f"backup-{self._storms}.lastscan"
+        self._command("backup", self._backup)
+
+    def _restore(self, backup: Path) -> None:
+        """Every role is killed, what was kept since the backup is gone, and the devices know better."""
+        ours, self._backup = self._ours, None
+        roles = (ours.broker, ours.reader, *ours.others)
+        for role in roles:
+            role.end(signal.SIGKILL)
+        held = len(log_after(self._bench.ours, 0))
+        self._command("restore", backup)
+        self._log.clear()
+        gone = held - len(self._follow_log())
+        for role in roles:
+            role.start()
+        if gone > 0:
+            self.figures.faults["restore_backup"] = self.figures.faults.get("restore_backup", 0) + 1
+        self._say(f"an older backup restored: {gone} scans less in the log")
+
+    def _command(self, name: str, file: Path) -> None:
+        """One of ours, in the home under test; its own words in the error if it fails."""
+        home = self._ours.home
+        ran = subprocess.run(
+            [sys.executable, "-m", "lastscan", name, str(file), "--home", str(home.path)],
+            env=environment(self._broker, self._bench.ours),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ran.returncode != 0:
+            raise CannotRunError(f"lastscan {name}: {ran.stderr.strip()}")
+
+    # --- lulls and rest ---
+
     def _lull(self) -> None:
         """Everybody goes on scanning; how long until all that had beeped in the storm is in the log."""
         over = time.monotonic()
+        self._said_in_storms = set(self._heard(self._control).beeped.values())
         owed = set(self._heard(self._ours).beeped)
         while time.monotonic() - over < RECOVERS_WITHIN_S:
             self._attend(_LOOK_EVERY_S)
@@ -342,13 +404,15 @@ class Combination:
         figures.invented = len(verdict.invented)
         figures.unheard = verdict.unheard
         figures.receipted_too_far = len(verdict.receipted_too_far)
-        figures.vanished = sum(final.get(pos) != scan for pos, scan in self._log.items())
+        moved = sum(final.get(pos) != scan for pos, scan in self._log.items())
+        figures.vanished = max(moved, len(self._seen - {scan._replace(pos=0) for scan in log}))
         figures.refused = len(heard.refused)
         figures.unfolded = self._unfolded()
         figures.set_aside = set_aside(self._bench.ours)
         figures.integrity = self._bench.integrity()
         figures.deepest_journal = heard.deepest
         figures.died_by_itself = sum(len(process.died_by_itself) for process in self._ours.processes)
+        figures.commits_refused = (self._ours.home.logs / "tracker.log").read_text().count("cannot commit")
         waits = sorted(heard.waits)
         if waits:
             figures.wait_p50_s, figures.wait_p99_s, figures.wait_max_s = (
@@ -362,6 +426,7 @@ class Combination:
         figures.control_beeped = said.beeps
         figures.control_lost = len(missing)
         figures.control_lost_acknowledged = len(missing & said.acknowledged)
+        figures.control_lost_afterwards = len(missing - self._said_in_storms)
         figures.control_doubled = len(rows) - len(set(rows))
         with (self._place / "verdict.txt").open("w") as file:
             for name, found in (("lost", verdict.lost), ("doubled", verdict.doubled), ("invented", verdict.invented)):
