@@ -12,6 +12,7 @@ COMMANDS = {
     "notify": "running",
     "web": "running",
     "fleet": "running",
+    "doctor": "doctor",
     "backup": "keeping",
     "restore": "keeping",
     "device": "device",
@@ -72,11 +73,12 @@ def _for_people(wrong: Exception) -> tuple[str | None, int]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from lastscan.broker import BrokerFailedError, BrokerUnavailableError, UnknownBrokerError
+    from lastscan.probes import UnsafeError
     from lastscan.up import InterruptedStartError
     from tracker.domain.errors import LastscanError
 
     match wrong:
-        case UnknownBrokerError():
+        case UnknownBrokerError() | UnsafeError():
             return str(wrong), CONFIGURATION
         case BrokerUnavailableError() | BrokerFailedError():
             return str(wrong), UNAVAILABLE

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from lastscan.broker import Choice, Login, Ports, choose, run_broker
 from lastscan.home import Home
 from tracker.domain.credentials import SALT_BYTES, hash_password
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from notify.preferences import Preferences
+
+log = structlog.get_logger()
 
 TRACKER = "tracker"
 """The name the tracker signs in at the broker with; no device may have it."""
@@ -65,14 +69,27 @@ def run_broker_role(home: Home, *, mqtt_port: int, ws_port: int, stop: threading
     run_broker(home.path, mqtt_port=mqtt_port, ws_port=ws_port, logins=logins, choice=choice, stop=stop, on_ready=up)
 
 
-def run_tracker_role(home: Home, *, mqtt_url: str, stop: threading.Event, ready: Ready) -> None:
+def run_tracker_role(home: Home, *, mqtt_url: str, unsafe: bool, stop: threading.Event, ready: Ready) -> None:
+    """Raises UnsafeError where what it receipts could be lost, unless that is accepted as `unsafe`."""
     from tracker.main import run_tracker
 
     engine = home.migrated()
+    see_to_safety(home, engine, unsafe=unsafe)
     ready({})
     password = os.environ.get("LASTSCAN_MQTT_PASSWORD") or home.secret("tracker-mqtt")
     username = os.environ.get("LASTSCAN_MQTT_USERNAME", TRACKER)
     run_tracker(engine, home.clock, mqtt_url=mqtt_url, username=username, password=password, stop=stop)
+
+
+def see_to_safety(home: Home, engine: "Engine", *, unsafe: bool) -> None:
+    from lastscan.probes import UnsafeError, refuse_unsafe
+
+    try:
+        refuse_unsafe(home, engine)
+    except UnsafeError as wrong:
+        if not unsafe:
+            raise
+        log.error("UNSAFE: started all the same; scans that were receipted may be lost", why=str(wrong))
 
 
 def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threading.Event, ready: Ready) -> None:

@@ -22,6 +22,11 @@ SPEED = 360.0
 INTERRUPTED = 130
 
 
+_unsafe_option = click.option(
+    "--unsafe", is_flag=True, help="Start even where a receipted scan could be lost or keys be read by others."
+)
+
+
 def _role(name: str, home: Home) -> Callable[[Mapping[str, Any]], None]:
     configure_logs(name)
     die_with_parent()
@@ -49,11 +54,13 @@ def broker(mqtt_port: int, ws_port: int, home: Home) -> None:
 
 @click.command()
 @click.option("--mqtt", "mqtt_url", help="The broker; else MQTT_URL, else the one that runs in this home.")
+@_unsafe_option
 @home_option
-def tracker(mqtt_url: str | None, home: Home) -> None:
+def tracker(mqtt_url: str | None, unsafe: bool, home: Home) -> None:
     """Run the tracker alone: takes scans, keeps them, folds them."""
     ready = _role("tracker", home)
-    roles.run_tracker_role(home, mqtt_url=_mqtt_url(home, mqtt_url), stop=roles.stopped_by_signals(), ready=ready)
+    url, stop = _mqtt_url(home, mqtt_url), roles.stopped_by_signals()
+    roles.run_tracker_role(home, mqtt_url=url, unsafe=unsafe, stop=stop, ready=ready)
 
 
 @click.command()
@@ -109,6 +116,7 @@ def fleet(mqtt_url: str | None, seed: int, speed: float, once: bool, shipments: 
 @click.option("--speed", type=float, default=SPEED, show_default=True, help="Of the demo's clock, times real time.")
 @click.option("--seed", type=int, help="Of the demo: the same seed, the same day.")
 @click.option("--shipments", type=int, default=60, show_default=True, help="With --once: how many to play.")
+@_unsafe_option
 @home_option
 def up(
     demo: bool,
@@ -121,6 +129,7 @@ def up(
     speed: float,
     seed: int | None,
     shipments: int,
+    unsafe: bool,
     home: Home,
 ) -> None:
     """Start broker, tracker, notify and web in one process group; Ctrl-C stops it cleanly."""
@@ -130,13 +139,13 @@ def up(
         raise click.UsageError("TLS is not built in yet, so --host stays on loopback: put a reverse proxy in front")
     if not once:
         with alone(home):
-            _run(home, demo, host, port, mqtt_port, smtp, speed, roles.seeded(seed))
+            _run(home, demo, host, port, mqtt_port, smtp, speed, roles.seeded(seed), unsafe)
         return
     named = click.get_current_context().get_parameter_source("home")
     with tempfile.TemporaryDirectory(prefix="lastscan-") as scratch:
         played_in = home if named is ParameterSource.COMMANDLINE else Home.at(scratch)
         with alone(played_in):
-            raise SystemExit(_play_once(played_in, as_json, roles.seeded(seed), shipments))
+            raise SystemExit(_play_once(played_in, as_json, roles.seeded(seed), shipments, unsafe))
 
 
 def _run(
@@ -148,6 +157,7 @@ def _run(
     smtp: str | None,
     speed: float,
     seed: int,
+    unsafe: bool,
 ) -> None:
     began = time.monotonic()
     web_port = port_or_free(WEB_PORT if port is None else port, host, insist=port is not None)
@@ -156,7 +166,7 @@ def _run(
     first_start = not home.has_secret("api-key")
     supervisor = Supervisor(home, stop=roles.stopped_by_signals())
     with ExitStack() as afterwards:
-        _start_all(supervisor, afterwards, demo, host, web_port, broker_port, smtp, speed, seed)
+        _start_all(supervisor, afterwards, demo, host, web_port, broker_port, smtp, speed, seed, unsafe)
         if demo:
             supervisor.start("fleet", "--seed", str(seed), "--speed", str(speed))
         _say(f"ready   in {time.monotonic() - began:.1f} s")
@@ -167,7 +177,7 @@ def _run(
         _say("stopping; everything is kept")
 
 
-def _play_once(home: Home, as_json: bool, seed: int, shipments: int) -> int:
+def _play_once(home: Home, as_json: bool, seed: int, shipments: int, unsafe: bool) -> int:
     """The demo to its end, stepping its clock; 0 only if every promise held."""
     from lastscan.demo.report import promises_held, report
 
@@ -175,7 +185,7 @@ def _play_once(home: Home, as_json: bool, seed: int, shipments: int) -> int:
     supervisor = Supervisor(home, stop=roles.stopped_by_signals())
     with ExitStack() as afterwards:
         free = [port_or_free(0, "127.0.0.1", insist=True) for _ in range(2)]
-        _start_all(supervisor, afterwards, True, "127.0.0.1", free[0], free[1], None, 0.0, seed)
+        _start_all(supervisor, afterwards, True, "127.0.0.1", free[0], free[1], None, 0.0, seed, unsafe)
         supervisor.start("fleet", "--once", "--seed", str(seed), "--shipments", str(shipments), aloud=True)
         ended = supervisor.keep_running(until=supervisor.roles["fleet"])
     if ended is None:
@@ -204,11 +214,13 @@ def _start_all(
     smtp: str | None,
     speed: float,
     seed: int,
+    unsafe: bool,
 ) -> None:
     home = supervisor.home
     choice = roles.chosen_broker()
     _say(str(choice))
     engine = home.migrated()
+    roles.see_to_safety(home, engine, unsafe=unsafe)
     if demo:
         from lastscan.demo import conductor
 
@@ -223,8 +235,9 @@ def _start_all(
     afterwards.callback(supervisor.shut_down)
     browsers = port_or_free(0, "127.0.0.1", insist=True)
     mail = ("--smtp", smtp) if smtp else ()
+    anyhow = ("--unsafe",) if unsafe else ()
     supervisor.start("broker", "--mqtt-port", str(broker_port), "--ws-port", str(browsers))
-    supervisor.start("tracker", "--mqtt", choice.url or f"mqtt://127.0.0.1:{broker_port}")
+    supervisor.start("tracker", "--mqtt", choice.url or f"mqtt://127.0.0.1:{broker_port}", *anyhow)
     supervisor.start("notify", "--pages", f"http://{host}:{web_port}", *mail)
     supervisor.start("web", "--host", host, "--port", str(web_port))
     supervisor.wait_for("broker", "tracker", "notify", "web")

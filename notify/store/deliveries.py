@@ -164,6 +164,12 @@ class DeliveryStore:
         with self._reading.connect() as tx:
             return tx.execute(sa.select(d.id).where(busy).limit(1)).one_or_none() is None
 
+    def oldest_due(self) -> datetime | None:
+        """When the delivery that has waited longest was, or will be, due; None when nothing is left to send."""
+        with self._reading.connect() as tx:
+            found: datetime | None = tx.execute(sa.select(sa.func.min(deliveries.c.due_at))).scalar()
+        return found
+
     def counts(self) -> Counts:
         d, p = deliveries.c, proofs.c
         by_state = sa.select(d.notice, d.state, d.due_at.isnot(None).label("open"))
