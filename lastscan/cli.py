@@ -31,6 +31,8 @@ COMMANDS = {
     "scan": "scan",
     "sim": "sim",
     "prove": "prove",
+    "replay": "replay",
+    "learn": "replay",
 }
 """Which file of `lastscan.commands` each subcommand is in; read only when it is called, so that `--help` is quick."""
 

@@ -1,0 +1,90 @@
+"""The files of `lastscan replay` and `lastscan learn`, as `docs/connections.md` has them."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tracker.domain.errors import LastscanError
+from tracker.domain.forecast.board import Flown, Run, instant, minutes
+
+TIMES = ("sched_dep_utc", "actual_dep_utc", "sched_arr_utc", "actual_arr_utc")
+FLIGHT_COLUMNS = ("flight", "origin", "dest", *TIMES)
+BAG_COLUMNS = ("bag", "leg", "flight", "service_date", "origin", "dest")
+
+
+class UnreadableFileError(LastscanError):
+    """A file lacks a column, or a row of it cannot be understood; says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class BagPlan:
+    """A bag and the departures it is booked on, in order; whose it is, where the file says so."""
+
+    bag: str
+    legs: tuple[str, ...]  # names of departures, as `flights` names them
+    customer: str = ""
+    email: str = ""
+    value: int = 50  # 0 to 100: what its owner means to us
+
+    @property
+    def recipient(self) -> str:
+        """Who hears of it: the owner by whatever the file names first, else the bag stands for its owner."""
+        return self.customer or self.email or self.bag
+
+
+def name(flight: str, origin: str, date: str) -> str:
+    """`AA1234/2015-01-02/DFW`: a flight number is flown over several legs a day, so its origin belongs to the name."""
+    return f"{flight}/{date}/{origin}"
+
+
+def flights(path: Path) -> list[Flown]:
+    """Every departure of the file. One with `cancelled` set, or with no actual departure, was never flown."""
+    found: list[Flown] = []
+    for number, row in _rows(path, FLIGHT_COLUMNS):
+        try:
+            departs, left, arrives, landed = (_instant(row[column]) for column in TIMES)
+        except ValueError as wrong:
+            raise UnreadableFileError(f"{path}, line {number}: {wrong}") from wrong
+        if departs is None or arrives is None:
+            raise UnreadableFileError(f"{path}, line {number}: a scheduled time is missing")
+        if row.get("cancelled") == "1":
+            left = landed = None
+        flight, origin = row["flight"], row["origin"]
+        called = name(flight, origin, instant(departs).date().isoformat())
+        carrier = row.get("carrier") or flight[:2]
+        run = Run(called, carrier, origin, row["dest"], departs, arrives, row.get("tail") or "")
+        found.append(Flown(run, left, landed))
+    return found
+
+
+def bags(path: Path) -> list[BagPlan]:
+    """The bags in the order they are first named, each with its legs in order."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for number, row in _rows(path, BAG_COLUMNS):
+        if not row["leg"].isdigit():
+            raise UnreadableFileError(f"{path}, line {number}: leg is not a number")
+        rows.setdefault(row["bag"], []).append(row)
+    found = []
+    for bag, legs in rows.items():
+        legs.sort(key=lambda row: int(row["leg"]))
+        first, value = legs[0], legs[0].get("value") or "50"
+        if not value.isdigit() or int(value) > 100:
+            raise UnreadableFileError(f"{path}, bag {bag}: value is 0 to 100, not {value}")
+        named = tuple(name(leg["flight"], leg["origin"], leg["service_date"]) for leg in legs)
+        found.append(BagPlan(bag, named, first.get("customer") or "", first.get("email") or "", int(value)))
+    return found
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in columns if column not in (reader.fieldnames or ())]
+        if missing:
+            raise UnreadableFileError(f"{path}: no column {', '.join(missing)}")
+        yield from enumerate(reader, start=2)
+
+
+def _instant(text: str) -> int | None:
+    return minutes(datetime.fromisoformat(text)) if text else None
