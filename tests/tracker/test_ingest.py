@@ -2,15 +2,18 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scanner.handheld import Effect, Handheld
+from tests.scanner_custody.world import Clock, Flash, open_journal
 from tests.tracker.world import (
     EP,
     NOON,
@@ -24,8 +27,10 @@ from tests.tracker.world import (
 )
 from tracker import wire
 from tracker.domain.errors import StoreError, UnkeepableError
-from tracker.ingest import Heard
+from tracker.gaps import GapIncidents
+from tracker.ingest import Heard, Reply
 from tracker.store.fact_log import FactLog
+from tracker.store.schema import facts, streams
 
 SLOW_BUT_FEW = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -455,11 +460,142 @@ def test_bytes_that_trip_us_are_put_aside_and_hold_up_no_other_message(
         three.says(three.scans(three.scan("C"))),
     ]
     replies = world.hears(*messages)
-    assert {reply.address.dev for reply in replies} == {"h-0", "h-2"}
+    assert {reply.address.dev for reply in replies} == {"h-0", "h-1", "h-2"}
     assert [code for *_, code in world.log()] == ["A", "C"]
     assert world.aside() == ["unkeepable"]
-    assert world.queries.quarantine()[0].payload == messages[1].payload
-    assert world.watermark(two) == 0  # it is not in the log, so it is never receipted
+    assert b"POISON" in world.queries.quarantine()[0].payload
+    assert nacks(replies) == [(1, "unkeepable")]  # or its device would send it for ever
+    assert acks(world.hears(two.says(two.scans(two.scan("NEXT"))))) == [2]
+
+
+@pytest.mark.parametrize("error", [UnkeepableError("never"), ZeroDivisionError("a mistake of ours")], ids=repr)
+def test_of_a_batch_that_trips_us_every_other_record_is_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    trips_over(monkeypatch, "POISON", error)
+    device = world.device()
+    bad = raw(device.scan("B"), code=7)
+    batch = device.says(device.scans(bad, device.scan("C"), device.scan("POISON"), device.scan("D")))
+    replies = world.hears(batch)
+    assert sorted(nacks(replies)) == [(1, "not_a_record"), (3, "unkeepable")]
+    assert acks(replies)[-1] == 4
+    assert [code for *_, code in world.log()] == ["C", "D"]
+    assert sorted(world.aside()) == ["not_a_record", "unkeepable"]
+    assert acks(world.hears(batch)) == [4]
+
+
+def test_a_message_that_trips_us_and_has_no_record_is_put_aside_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trip(*_: object) -> None:
+        raise ZeroDivisionError
+
+    device = world.device()
+    with monkeypatch.context() as broken:
+        broken.setattr("tracker.gaps.GapWatch.claims", trip)
+        assert world.hears(device.says(device.hello())) == []
+    assert world.aside() == ["unkeepable"]
+    assert acks(world.hears(device.says(device.hello()))) == [0]
+
+
+# --- after a restore ------------------------------------------------------------------------------------------------
+
+
+def restored(world: World) -> int:
+    """As `lastscan restore` leaves the database, and the tracker that starts on it."""
+    with world.store.writing() as tx:
+        generation = tx.meta.raise_generation(world.clock.now())
+    world.start()
+    return generation
+
+
+def _down(device: Device) -> str:
+    return wire.Address(device.credentials.site, device.credentials.dev).down
+
+
+def said(replies: Sequence[Reply]) -> list[tuple[str, str, int, int]]:
+    acks = [(reply.address.down, reply.message) for reply in replies if isinstance(reply.message, wire.Ack)]
+    return [(down, ack.ep, ack.upto, ack.gen) for down, ack in acks]
+
+
+def test_after_a_restore_every_device_on_line_hears_of_it_at_its_next_status_and_then_no_more(world: World) -> None:
+    device = world.device()
+    world.hears(device.says(device.scans(device.scan("A"))))
+    generation = restored(world)
+    word = device.says(wire.encode(wire.Status(v=1, ep=EP, last=1, acked=1, depth=0, mono=1, boot=7, sent=1)))
+    (told,) = replies = world.hears(word)
+    assert said(replies) == [(_down(device), EP, 1, generation)]
+    assert isinstance(told.message, wire.Ack)
+    assert wire.same_mac(wire.answer_mac(device.key, told.message), told.message.mac)
+    assert world.hears(word) == []
+
+
+def test_a_device_that_was_receipted_more_than_is_known_is_told_at_each_status(world: World) -> None:
+    device = world.device()
+    generation = restored(world)
+    world.hears(device.says(device.scans(device.scan("A"))))
+    word = {"last": 5, "depth": 0, "mono": 1, "boot": 7, "sent": 1}
+    status = wire.Status(v=1, ep=EP, acked=5, **word)
+    assert said(world.hears(device.says(wire.encode(status)))) == [(_down(device), EP, 1, generation)]
+    unknown = wire.Status(v=1, ep=OTHER_EP, acked=5, **word)
+    assert said(world.hears(device.says(wire.encode(unknown)))) == [(_down(device), OTHER_EP, 0, generation)]
+    content = wire.Status(v=1, ep=EP, acked=1, **word)
+    assert world.hears(device.says(wire.encode(content))) == []
+
+
+@settings(SLOW_BUT_FEW, max_examples=15)
+@given(data=st.data())
+def test_no_scan_is_lost_by_a_restore_within_72_hours(new_world: Callable[[], World], data: st.DataObject) -> None:
+    """The handheld we ship, on line all the while or not, against a database that went back in time, and again."""
+    world = new_world()
+    device = world.device()
+    clock = Clock()
+    handheld = Handheld(open_journal(Flash(), segment_bytes=400), clock, random.Random(1), key=device.key)
+    made = 0
+
+    def talk(up: Sequence[Effect]) -> None:
+        while up:
+            down = world.hears(*(device.says(payload) for payload in up if isinstance(payload, bytes)))
+            up = [e for reply in down for e in handheld.heard(wire.encode(reply.message), world.real[0])]
+
+    def a_minute() -> None:
+        for _ in range(4):
+            world.real[0] += 16
+            clock.passes(16_000)
+            for reply in world.ingest.overdue():
+                talk(handheld.heard(wire.encode(reply.message), world.real[0]))
+            talk(handheld.tick(world.real[0]))
+
+    talk(handheld.connected(world.real[0]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at_backup = data.draw(st.integers(0, made))
+        for _ in range(data.draw(st.integers(1, 30))):
+            made += 1
+            handheld.record(f"C{made}", "code128", "sort", now=world.real[0])
+        if data.draw(st.booleans()):
+            handheld.journal.begin_epoch()
+            handheld.journal.settle()
+        talk(handheld.tick(world.real[0]))
+        clock.passes(data.draw(st.integers(0, 71)) * 3_600_000 // 3)
+        handheld.journal.keep_house(clock.stamp())
+        forget(world, after=at_backup)
+        restored(world)
+        if data.draw(st.booleans()):
+            talk(handheld.connected(world.real[0]))
+        a_minute()
+        a_minute()
+    assert sorted(int(code[1:]) for *_, code in world.log()) == list(range(1, made + 1))
+    assert handheld.waiting_count == 0
+    assert GapIncidents(world.store, world.clock).all() == []
+
+
+def forget(world: World, *, after: int) -> None:
+    """The database as it was when the log ended there."""
+    with world.store.writing() as tx:
+        tx.connection.execute(sa.delete(facts).where(facts.c.pos > after))
+        tx.connection.execute(sa.delete(streams).where(~streams.c.id.in_(sa.select(facts.c.stream))))
+        highest = sa.select(sa.func.max(facts.c.q)).where(facts.c.stream == streams.c.id).scalar_subquery()
+        tx.connection.execute(sa.update(streams).values(upto=highest, highest=highest, claimed=highest))
 
 
 # --- hello, status, gaps --------------------------------------------------------------------------------------------
@@ -489,7 +625,7 @@ def test_a_hello_with_any_text_for_its_firmware_is_still_answered(world: World) 
 def test_a_status_updates_what_is_known_of_a_device(world: World) -> None:
     device = world.device()
     status = wire.Status(v=1, ep=EP, last=0, acked=0, depth=3, mono=1, boot=7, sent=1, battery=0.71)
-    assert world.hears(device.says(wire.encode(status))) == []
+    world.hears(device.says(wire.encode(status)))
     (row,) = world.registry.list()
     assert (row.depth, row.battery) == (3, 0.71)
 
@@ -579,6 +715,18 @@ def test_a_scan_of_a_start_never_heard_goes_by_the_wall_clock_else_it_is_estimat
     future = device.scan("C", boot=3, wall=wire.MAX_MILLIS)
     world.hears(device.says(device.scans(known, absurd, future)))
     assert happened(world) == [(at(-3), False), (NOON, True), (NOON, True)]
+
+
+def test_the_wall_clock_of_a_start_never_heard_is_corrected_as_last_known_and_not_by_a_message_that_queued(
+    world: World,
+) -> None:
+    device = world.device()
+    world.hears(device.says(device.hello(last=0)))
+    world.start()  # what is known is in the database
+    world.clock.instant = at(2)
+    offline = device.scan("A", boot=3, wall=int(at(-3).timestamp() * 1000))
+    world.hears(device.says(device.scans(offline, sent=at(1)), at(2)))  # an hour in the broker's queue
+    assert happened(world) == [(at(-3), False)]
 
 
 def test_a_scan_made_before_a_move_belongs_to_the_old_site(world: World) -> None:

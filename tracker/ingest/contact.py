@@ -10,7 +10,7 @@ from datetime import timedelta
 from tracker.domain.drift import BootClock, first_heard
 from tracker.ingest.hearing import Understood
 from tracker.store import Transaction
-from tracker.store.device_registry import Boot, Contact
+from tracker.store.device_registry import Boot, Contact, DeviceRow
 from tracker.wire import Hello, Status
 
 HEARD_EVERY = timedelta(seconds=5)
@@ -38,6 +38,11 @@ class Contacts:
         known = {boot: self._clocks[boot] for boot in boots if boot in self._clocks}
         new = boots - known.keys()
         return known | tx.devices.boot_clocks(new) if new else known
+
+    def wall_error_ms(self, device: DeviceRow) -> int | None:
+        """How far ahead the device's wall clock was when last heard; None when it never was."""
+        kept = self._kept.get(device.dev)
+        return kept.wall_error_ms if kept is not None else device.wall_error_ms
 
     def is_news(self, contact: Contact) -> bool:
         kept = self._kept.get(contact.dev)
@@ -77,12 +82,18 @@ class Hearing:
         spoken = {(m.device.dev, m.said.boot) for m in messages}
         scanned = {(m.device.dev, record.scan.boot) for m in messages for record in m.records}
         self.clocks = contacts.boot_clocks(tx, spoken | scanned)
+        self._wall_errors = {m.device.dev: contacts.wall_error_ms(m.device) for m in messages}
         self._heard: dict[Boot, BootClock] = {}
         self._news: dict[str, Contact] = {}
         self._kept_clocks: dict[Boot, BootClock] = {}
         self._kept: dict[str, Contact] = {}
         for message in messages:
             self._hear(message)
+
+    def wall_error_ms(self, message: Understood) -> int:
+        """As last known before this batch, which may have queued for hours; else by the message itself."""
+        known = self._wall_errors[message.device.dev]
+        return message.wall_error_ms if known is None else known
 
     def keep(self) -> None:
         """Writes what changed in a way that matters."""

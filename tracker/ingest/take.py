@@ -1,8 +1,8 @@
 """A batch of messages in one transaction: what is new is appended, what is not understood put aside, all answered."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,7 +15,17 @@ from tracker.domain.handling import Kind
 from tracker.domain.ids import facility_of_site
 from tracker.gaps import GapWatch
 from tracker.ingest.contact import Contacts, Hearing
-from tracker.ingest.hearing import Heard, NotUnderstood, Record, Understood, essence, instant, millis, understand
+from tracker.ingest.hearing import (
+    Heard,
+    Misfit,
+    NotUnderstood,
+    Record,
+    Understood,
+    essence,
+    instant,
+    millis,
+    understand,
+)
 from tracker.store import Store, Transaction
 from tracker.store.device_registry import DeviceRow
 from tracker.store.fact_log import NewAside, NewFact, ScanKey, Stream
@@ -51,6 +61,7 @@ class Ingest:
         self._clock = clock
         self._contacts = Contacts()
         self._watch = GapWatch(store, roll, clock, monotonic)
+        self._receipted: set[str] = set()  # devices that have heard of this process, and so of its generation
         self.counts: Counter[str] = Counter()
 
     def take(self, heard: Sequence[Heard]) -> list[Reply]:
@@ -71,8 +82,7 @@ class Ingest:
             trouble = wrong
         if len(heard) > 1:
             return [reply for message in heard for reply in self.take([message])]
-        self._take_poison(heard[0], trouble)
-        return []
+        return self._take_poison(heard[0], trouble)
 
     def overdue(self, dev: str | None = None) -> list[Reply]:
         """What to ask devices for, or only `dev`, because it has not come; to be called every second or so.
@@ -93,11 +103,13 @@ class Ingest:
         ]
 
     def _take_all(self, heard: Sequence[Heard]) -> list[Reply]:
-        messages = [understand(message, self._roll) for message in heard]
+        return self._take_understood([understand(message, self._roll) for message in heard])
+
+    def _take_understood(self, messages: Sequence[Understood | NotUnderstood]) -> list[Reply]:
         understood = [message for message in messages if isinstance(message, Understood)]
         with self._store.writing() as tx:
             tx.log.lock()
-            batch = _Batch(tx, self._clock, self._contacts.hearing(tx, understood), understood)
+            batch = _Batch(tx, self._clock, self._contacts.hearing(tx, understood), understood, self._receipted)
             for message in messages:
                 batch.add(message)
             batch.write()
@@ -105,7 +117,7 @@ class Ingest:
                 self._heed(tx, message, batch.streams[message.stream])
             replies = batch.replies()
         self._committed(batch, understood)
-        self.counts["messages"] += len(heard)
+        self.counts["messages"] += len(messages)
         return replies
 
     def _committed(self, batch: "_Batch", understood: Sequence[Understood]) -> None:
@@ -115,6 +127,7 @@ class Ingest:
         for message in understood:
             stream = batch.streams[message.stream]
             last = stream.highest if isinstance(message.said, Scans) else message.said.last
+            self._receipted.add(message.device.dev)
             self._watch.sees(message.device.dev, stream, last=last)
         for thing in batch.put_aside:
             log.warning("put aside", topic=thing.topic[:120], why=thing.why, detail=thing.detail[:200])
@@ -127,22 +140,51 @@ class Ingest:
             case Status(last=last):
                 self._watch.claims(tx, message.device, stream, last=last)
 
-    def _take_poison(self, message: Heard, wrong: Exception) -> None:
-        """Bytes that cannot be held as facts must never hold up the others."""
-        thing = _aside(message, "unkeepable", f"{type(wrong).__name__}: {wrong}")
+    def _take_poison(self, heard: Heard, wrong: Exception) -> list[Reply]:
+        """What cannot be held as facts must never hold up the others, nor be sent for ever."""
+        message = understand(heard, self._roll)
+        try:
+            if isinstance(message, Understood) and message.records:
+                replies = [reply for record in message.records for reply in self._take_alone(message, record)]
+                return replies + (self._take_understood([replace(message, records=())]) if message.misfits else [])
+        except UnkeepableError as still_wrong:
+            wrong = still_wrong
+        thing = _aside(heard, "unkeepable", f"{type(wrong).__name__}: {wrong}")
         with self._store.writing() as tx:
             tx.log.put_aside([thing])
         self.counts["quarantined"] += 1
         log.warning("put aside", topic=thing.topic[:120], why=thing.why, detail=thing.detail[:200])
+        return []
+
+    def _take_alone(self, message: Understood, record: Record) -> list[Reply]:
+        """One record of a batch that tripped us: kept, or put aside and refused like any that is none."""
+        try:
+            return self._take_understood([replace(message, records=(record,), misfits=())])
+        except UnkeepableError:
+            pass
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("tripped over a record", dev=message.device.dev, epoch=message.said.ep, q=record.scan.q)
+        refused = Misfit(record.scan.q, "unkeepable", record.raw)
+        return self._take_understood([replace(message, records=(), misfits=(refused,))])
 
 
 class _Batch:
     """What one transaction gathers, and then writes in one go a table."""
 
-    def __init__(self, tx: Transaction, clock: Clock, hearing: Hearing, understood: Sequence[Understood]) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        clock: Clock,
+        hearing: Hearing,
+        understood: Sequence[Understood],
+        receipted: Set[str],
+    ) -> None:
         self._tx = tx
         self._clock = clock
         self._understood = understood
+        self._receipted = receipted
         self.hearing = hearing
         self.counts: Counter[str] = Counter()
         self.put_aside: list[NewAside] = []  # once written: those not seen before
@@ -190,11 +232,15 @@ class _Batch:
         """What no record was, then one receipt a device and epoch, then what else a hello is told."""
         receipts: dict[tuple[str, str], Reply] = {}
         for message in self._understood:
-            if isinstance(message.said, Hello | Scans) and message.stream not in receipts:
-                stream = self.streams[message.stream]
-                ack = Ack(ep=stream.epoch, upto=stream.upto, gen=self._generation)
-                receipts[message.stream] = Reply(message.address, _sign(message.device, ack))
+            stream = self.streams[message.stream]
+            if self._wants_receipt(message, stream) and message.stream not in receipts:
+                receipts[message.stream] = _receipt(message.address, message.device, stream, self._generation)
         return [*self._nacks.values(), *receipts.values(), *self._greetings]
+
+    def _wants_receipt(self, message: Understood, stream: Stream) -> bool:
+        """Greetings and scans do; a status, if the device may not know yet that the database was restored."""
+        said = message.said
+        return not isinstance(said, Status) or said.acked > stream.upto or message.device.dev not in self._receipted
 
     def _greet(self, message: Understood, hello: Hello) -> None:
         time = Time(c0=hello.sent, s1=millis(message.heard.heard_at), s2=millis(self._clock.now()))
@@ -270,12 +316,16 @@ class _Batch:
             at, error_ms = clock.at(scan.mono)
             return at, error_ms, False
         try:
-            corrected = instant(scan.wall - message.wall_error_ms)
+            corrected = instant(scan.wall - self.hearing.wall_error_ms(message))
         except (OverflowError, ValueError):
             return heard_at, 0, True
         if timedelta(0) <= heard_at - corrected <= timedelta(days=30):
             return corrected, 60_000, False
         return heard_at, 0, True
+
+
+def _receipt(address: Address, device: DeviceRow, stream: Stream, generation: int) -> Reply:
+    return Reply(address, _sign(device, Ack(ep=stream.epoch, upto=stream.upto, gen=generation)))
 
 
 def _aside(message: Heard, why: str, detail: str) -> NewAside:
