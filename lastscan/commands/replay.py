@@ -11,7 +11,7 @@ import click
 from lastscan.options import json_option, print_json
 from lastscan.replay.day import Day, Decided, Kind
 from lastscan.replay.drawing import drawing
-from lastscan.replay.files import UnreadableFileError
+from lastscan.replay.files import UnreadableFileError, fitting
 from lastscan.replay.files import bags as read_bags
 from lastscan.replay.files import flights as read_flights
 from lastscan.replay.holding import regret
@@ -73,7 +73,10 @@ def replay(
     alerts = CAUTIOUS if cautious else DESK
     if threshold is not None:
         alerts = Threshold(opens=threshold, closes=threshold * DESK.closes / DESK.opens)
-    flown, booked = read_flights(flights), read_bags(bags)
+    flown = read_flights(flights)
+    booked, aside = fitting(read_bags(bags), flown)
+    for line in aside:
+        click.echo(f"left aside: {line}", err=True)
     learned = forecasting.load(tables) if tables else forecasting.shipped()
     day = Day(flown, booked, learned, threshold=alerts, minimum=minimum)
     count = dict.fromkeys(Kind, 0)
@@ -98,6 +101,7 @@ def replay(
         "notices": count[Kind.NOTICE],
         "notices_doubled": count[Kind.NOTICE] - len(notices),
         "seconds": round(time.monotonic() - began, 1),
+        "bags_left_aside": len(aside),
         "cpu_seconds": round(time.process_time(), 1),
         "by_kind": {kind.value: number for kind, number in count.items()},
         "threshold": alerts.opens,

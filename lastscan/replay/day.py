@@ -4,20 +4,20 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from lastscan.replay.files import BagPlan
 from lastscan.replay.holding import HoldCase, Rider
 from lastscan.replay.ways import Ways
-from tracker.domain.errors import LastscanError
-from tracker.domain.forecast.alert import CUSTOMER, Threshold
+from tracker.domain.forecast.alert import Alert, Threshold, follow
 from tracker.domain.forecast.board import MOOD_SETTLES, Board, Flown, News, Run, hear, instant, news, rotate
 from tracker.domain.forecast.outlook import Outlook
 from tracker.domain.forecast.tables import Tables
 from tracker.domain.hold import Aboard, LateComer, weight
 from tracker.domain.itinerary import Leg
-from tracker.domain.why import Why, because
+from tracker.domain.why import Facts, Why, because
 
 FIRST_LOOK = 180
 """Minutes before its first departure at which a bag's plan is looked at, news or not."""
@@ -34,9 +34,6 @@ MAY_BE_LATE = 0.05
 NO_WAY = 12 * 60
 """Minutes later that stand for a bag for which the day has no other way."""
 
-MOVED = 0.1
-"""By how much the chance of a standing alert moves before it is said again."""
-
 AT_RISK = "{inbound} should land at {facility} at {lands_at}, {departure} leave at {leaves_at}; it takes {minimum} min."
 MISSED = "{departure} left {facility} at {left_at}; {inbound}, which brings it, had not come in {minimum} min before."
 CANCELLED = "{departure} does not leave {facility}."
@@ -51,10 +48,6 @@ class Kind(StrEnum):
     WITHDRAWN = "withdrawn"
     REPLANNED = "replanned"
     NOTICE = "notice"
-
-
-class UnknownFlightError(LastscanError):
-    """A bag is booked on a departure that the file of flights does not have."""
 
 
 class Decided(NamedTuple):
@@ -92,8 +85,7 @@ class _Bag:
     at: int = 0  # the leg it has to catch next
     broken: bool = False  # a leg of its plan was missed or cancelled
     stranded: int | None = None  # the leg it has nothing to go with for
-    alerts: dict[str, float] = field(default_factory=dict)  # departure -> the chance last said, while the alert stands
-    warned: set[str] = field(default_factory=set)  # departures whose risk its owner was told of and that stands
+    alerts: dict[str, Alert] = field(default_factory=dict)  # by the departure it may miss
 
     @property
     def standing(self) -> bool:
@@ -102,7 +94,10 @@ class _Bag:
 
 class Day:
     """Departures and bags of a day under a virtual clock. What happened later is never looked at: news is told to the
-    board in its minute, all of a minute before anything is decided, and a bag is judged only when it is touched."""
+    board in its minute, all of a minute before anything is decided, and a bag is judged only when it is touched.
+
+    The legs of each bag are departures of the day and join (`files.fitting`).
+    """
 
     def __init__(
         self, flown: Sequence[Flown], bags: Iterable[BagPlan], tables: Tables, *, threshold: Threshold, minimum: int
@@ -161,9 +156,6 @@ class Day:
     # --- news ---
 
     def _booked(self, place: int, plan: BagPlan) -> _Bag:
-        unknown = [leg for leg in plan.legs if leg not in self._runs]
-        if unknown:
-            raise UnknownFlightError(f"bag {plan.bag}: no flight {unknown[0]}")
         bag = _Bag(place, plan, [self._runs[leg] for leg in plan.legs])
         for leg in bag.legs:
             self._riders[leg.name][place] = bag
@@ -237,7 +229,6 @@ class Day:
         for run in bag.legs[at:]:
             self._riders[run.name].pop(bag.place, None)
             bag.alerts.pop(run.name, None)
-            bag.warned.discard(run.name)
         bag.legs[at:] = self._on(legs)
         for run in bag.legs[at:]:
             self._riders[run.name][bag.place] = bag
@@ -255,39 +246,31 @@ class Day:
         inbound, run = bag.legs[at - 1], bag.legs[at]
         chance = self._outlook.missed(inbound, run, minimum=self._minimum)
         self._look(bag, inbound, run, chance, now)
-        said = bag.alerts.get(run.name)
-        if not self._threshold.stands(chance, stood=said is not None):
+        before = bag.alerts.get(run.name)
+        alert = follow(before, chance, self._threshold)
+        if alert is None:
             yield from self._withdraw(bag, at, chance, now)
-            return
-        warned = run.name in bag.warned
-        warn = CUSTOMER.stands(chance, stood=warned)
-        if said is not None and abs(chance - said) < MOVED and warn == warned:
-            return
-        bag.alerts[run.name] = chance
-        kind = Kind.CONNECTION_AT_RISK
-        legs = self._way_on(bag, at, now) if said is None else ()
-        why, eta = self._risk(inbound, run), self._eta(bag.legs)
-        decided = Decided(now, bag.plan.bag, kind, at + 1, run.name, chance, True, why, legs, eta)
-        yield decided
-        if warn and not warned:
-            bag.warned.add(run.name)
-            yield from self._notice(bag, decided, kind)
-        elif warned and not warn:
-            bag.warned.discard(run.name)
-            yield from self._notice(bag, decided, Kind.WITHDRAWN)
+        elif alert is not before:
+            bag.alerts[run.name] = alert
+            kind = Kind.CONNECTION_AT_RISK
+            legs = self._way_on(bag, at, now) if before is None else ()
+            why, eta = self._risk(inbound, run), self._eta(bag.legs)
+            decided = Decided(now, bag.plan.bag, kind, at + 1, run.name, chance, True, why, legs, eta)
+            yield decided
+            warned = before is not None and before.warned
+            if alert.warned != warned:
+                yield from self._notice(bag, decided, kind if alert.warned else Kind.WITHDRAWN)
 
     def _withdraw(self, bag: _Bag, at: int, chance: float, now: int) -> Iterator[Decided]:
         run = bag.legs[at]
-        if bag.alerts.pop(run.name, None) is None:
+        alert = bag.alerts.pop(run.name, None)
+        if alert is None:
             return
-        why = self._because(MADE, bag.legs[at - 1], run)
-        eta = self._eta(bag.legs)
-        kind = Kind.WITHDRAWN
-        decided = Decided(now, bag.plan.bag, kind, at + 1, run.name, chance, bag.standing, why, (), eta)
+        why, eta = self._because(MADE, bag.legs[at - 1], run), self._eta(bag.legs)
+        decided = Decided(now, bag.plan.bag, Kind.WITHDRAWN, at + 1, run.name, chance, bag.standing, why, (), eta)
         yield decided
-        if run.name in bag.warned:
-            bag.warned.discard(run.name)
-            yield from self._notice(bag, decided, kind)
+        if alert.warned:
+            yield from self._notice(bag, decided, Kind.WITHDRAWN)
 
     def _weigh_holding(self, run: Run, now: int) -> None:
         late: list[tuple[str, LateComer]] = []
@@ -339,9 +322,14 @@ class Day:
         lands, leaves = self._outlook.lands(inbound), self._outlook.leaves(run)
         return self._because(AT_RISK, inbound, run, lands_at=instant(lands), leaves_at=instant(leaves))
 
-    def _because(self, sentence: str, inbound: Run, run: Run, **instants: object) -> Why:
-        facts = {"inbound": inbound.name, "departure": run.name, "facility": run.origin, "minimum": self._minimum}
-        return because(sentence, {**facts, **instants})  # type: ignore[dict-item]
+    def _because(self, sentence: str, inbound: Run, run: Run, **instants: datetime) -> Why:
+        facts: Facts = {
+            "inbound": inbound.name,
+            "departure": run.name,
+            "facility": run.origin,
+            "minimum": self._minimum,
+        }
+        return because(sentence, {**facts, **instants})
 
     def _eta(self, legs: Sequence[Run]) -> int | None:
         return self._outlook.lands(legs[-1]) if legs else None

@@ -1,9 +1,10 @@
 """The files of `lastscan replay` and `lastscan learn`, as `docs/connections.md` has them."""
 
 import csv
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tracker.domain.errors import LastscanError
@@ -49,7 +50,7 @@ def flights(path: Path) -> list[Flown]:
             raise UnreadableFileError(f"{path}, line {number}: {wrong}") from wrong
         if departs is None or arrives is None:
             raise UnreadableFileError(f"{path}, line {number}: a scheduled time is missing")
-        if row.get("cancelled") == "1":
+        if (row.get("cancelled") or "").lower() in ("1", "true", "yes"):
             left = landed = None
         flight, origin = row["flight"], row["origin"]
         called = name(flight, origin, instant(departs).date().isoformat())
@@ -77,8 +78,24 @@ def bags(path: Path) -> list[BagPlan]:
     return found
 
 
+def fitting(plans: Iterable[BagPlan], flown: Iterable[Flown]) -> tuple[list[BagPlan], list[str]]:
+    """The bags whose legs are all among the departures and join, and a line for each of the others."""
+    runs = {each.run.name: each.run for each in flown}
+    fit, aside = [], []
+    for plan in plans:
+        unknown = [leg for leg in plan.legs if leg not in runs]
+        apart = [b for a, b in itertools.pairwise(plan.legs) if not unknown and runs[a].destination != runs[b].origin]
+        if unknown:
+            aside.append(f"bag {plan.bag}: there is no departure {unknown[0]}")
+        elif apart:
+            aside.append(f"bag {plan.bag}: {apart[0]} does not begin where the leg before it ends")
+        else:
+            fit.append(plan)
+    return fit, aside
+
+
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = [column for column in columns if column not in (reader.fieldnames or ())]
         if missing:
@@ -87,4 +104,8 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
 
 
 def _instant(text: str) -> int | None:
-    return minutes(datetime.fromisoformat(text)) if text else None
+    """The columns are UTC by name, so an instant without a zone is in UTC."""
+    if not text:
+        return None
+    instant = datetime.fromisoformat(text)
+    return minutes(instant if instant.tzinfo else instant.replace(tzinfo=UTC))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.forecast.alert import CAUTIOUS, CUSTOMER, DESK, Threshold
+from tracker.domain.forecast.alert import CAUTIOUS, CUSTOMER, DESK, MOVED, Alert, Threshold, follow
 from tracker.domain.forecast.board import Board, Flown, Run, rotate
 from tracker.domain.forecast.fit import fit
 from tracker.domain.forecast.outlook import Outlook, chance_missed
@@ -100,6 +100,20 @@ def test_an_alert_does_not_flap_between_its_two_thresholds(chances, threshold: T
         if threshold.closes <= chance < threshold.opens:
             assert stands == stood
         stood = stands
+
+
+@given(st.lists(st.floats(0, 1), max_size=40), st.sampled_from([DESK, CAUTIOUS]))
+def test_an_alert_is_said_again_only_when_there_is_news_and_never_tells_an_owner_what_the_desk_does_not_know(
+    chances, desk: Threshold
+):
+    stands: Alert | None = None
+    for chance in chances:
+        before, stands = stands, follow(stands, chance, desk)
+        assert follow(stands, chance, desk) is stands
+        assert (stands is not None) == desk.stands(chance, stood=before is not None)
+        if stands is not None:
+            assert abs(stands.chance - chance) < MOVED
+            assert stands.warned == CUSTOMER.stands(chance, stood=before is not None and before.warned)
 
 
 def test_the_same_days_teach_the_same_in_any_order(learned):

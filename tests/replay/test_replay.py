@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from lastscan.commands.replay import learn
 from lastscan.commands.replay import replay as replay_command
 from lastscan.replay.day import Day, Decided, Kind
-from lastscan.replay.files import BagPlan, UnreadableFileError, bags, flights
+from lastscan.replay.files import BagPlan, UnreadableFileError, bags, fitting, flights
 from tracker import forecasting
 from tracker.domain.forecast.alert import DESK
 from tracker.domain.forecast.board import Flown, instant
@@ -170,6 +170,15 @@ def test_a_file_that_lacks_a_column_says_which(tmp_path):
     bad.write_text("flight,origin\nAA1,ORD\n")
     with pytest.raises(UnreadableFileError, match="dest"):
         flights(bad)
+
+
+def test_bags_that_do_not_fit_the_flights_are_left_aside_by_name(flown, plans):
+    good = plans[0]
+    lost = BagPlan("0999999991", ("XX1/2015-01-02/ORD",))
+    apart = BagPlan("0999999992", good.legs[::-1])
+    fit, aside = fitting([lost, good, apart], flown)
+    assert fit == [good]
+    assert [line.split(":")[0] for line in aside] == ["bag 0999999991", "bag 0999999992"]
 
 
 def test_what_is_learned_is_kept_and_read_again(tmp_path):

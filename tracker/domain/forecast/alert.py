@@ -22,3 +22,25 @@ CAUTIOUS = Threshold(opens=0.4, closes=0.3)
 
 CUSTOMER = Threshold(opens=0.8, closes=0.5)
 """Before customers are told of a risk; what is certain they are told at once."""
+
+MOVED = 0.1
+"""By how much the chance of a standing alert moves before it is said again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What stands of one connection: the chance as it was last said, and whether the piece's owner was told of it."""
+
+    chance: float
+    warned: bool = False
+
+
+def follow(before: Alert | None, chance: float, desk: Threshold) -> Alert | None:
+    """The alert that stands now; `before` itself where there is nothing to say, None where none stands."""
+    if not desk.stands(chance, stood=before is not None):
+        return None
+    warned = before is not None and before.warned
+    warn = CUSTOMER.stands(chance, stood=warned)
+    if before is not None and warn == warned and abs(chance - before.chance) < MOVED:
+        return before
+    return Alert(chance, warn)
