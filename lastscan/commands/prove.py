@@ -20,10 +20,18 @@ BROKEN, UNAVAILABLE, INTERRUPTED = 1, 69, 130
 @click.option("--seed", type=int, help="Of the faults: the same seed, the same order. Printed where not given.")
 @click.option("--devices", type=click.IntRange(1, 100), default=6, show_default=True, help="Each is a process.")
 @click.option("--rate", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Scans a second of them all.")
+@click.option("--database-url", help="A PostgreSQL to use: two databases are made on it, and dropped at the end.")
 @click.option("--keep", is_flag=True, help="Keep the raw histories also when nothing failed.")
 @json_option
 def prove(
-    minutes: float, names: tuple[str, ...], seed: int | None, devices: int, rate: float, keep: bool, as_json: bool
+    minutes: float,
+    names: tuple[str, ...],
+    seed: int | None,
+    devices: int,
+    rate: float,
+    database_url: str | None,
+    keep: bool,
+    as_json: bool,
 ) -> None:
     """Kill, cut and fill up real processes while handhelds scan, and count what is lost, doubled or invented.
 
@@ -32,7 +40,7 @@ def prove(
     was broken, or when the control lost nothing and so nothing is proven.
     """
     load = Load(devices, rate, roles.seeded(seed))
-    pairings = asked(names)
+    pairings = asked(names, database_url)
     left_out = [f"{each.name}: {each.missing}" for each in pairings if each.missing]
     for missing in left_out:
         _say(f"not run: {missing}")
@@ -42,7 +50,7 @@ def prove(
     _say(f"seed {load.seed}: {', '.join(each.name for each in there)}")
     began = time.monotonic()
     stop: threading.Event = roles.stopped_by_signals()
-    runs, kept = run_all(there, load, seconds=minutes * 60, keep=keep, stop=stop, say=_say)
+    runs, kept = run_all(there, load, seconds=minutes * 60, database_url=database_url, keep=keep, stop=stop, say=_say)
     if stop.is_set():
         raise SystemExit(INTERRUPTED)
     found = document(runs, seed=load.seed, seconds=time.monotonic() - began, left_out=left_out)

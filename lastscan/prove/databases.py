@@ -1,13 +1,16 @@
 """The two databases to prove on, read with their plain drivers: what is judged is not read by the code under test."""
 
 import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from lastscan.prove.history import Kept
 from lastscan.prove.postgres import Cluster
@@ -131,31 +134,34 @@ class SQLite:
 
 
 class PostgreSQL:
-    """A server of our own."""
+    """Two databases of our own on a server: on somebody's, or on one started in `place` that may be killed as well."""
 
     name = "postgresql"
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, given: str | None = None) -> None:
         self._place = place
-        self.cluster = Cluster(place, "-c max_connections=100")
-        self.ours = self.cluster.url("lastscan")
-        self.control = self.cluster.url("control")
+        self.cluster = None if given else Cluster(place, "-c max_connections=100")
+        self._server = given or Cluster(place).url("postgres")
+        self._names = [f"lastscan_prove_{secrets.token_hex(4)}_{side}" for side in ("ours", "control")]
+        self.ours, self.control = (_with_database(self._server, name) for name in self._names)
 
     def start(self) -> None:
-        self._place.mkdir(mode=0o755)
-        self.cluster.start()
-        for name in ("lastscan", "control"):
-            ask(self.cluster.url("postgres"), f"CREATE DATABASE {name}")
+        if self.cluster is not None:
+            self._place.mkdir(mode=0o755)
+            self.cluster.start()
+        for name in self._names:
+            ask(self._server, f"CREATE DATABASE {name}")
 
-    def end_backend(self, chance: Any) -> str:
-        """Ends one connection's server process, whosever it is; empty when there was none."""
-        mine = "SELECT pid FROM pg_stat_activity WHERE datname IN ('lastscan', 'control') ORDER BY pid"
-        pids = [row[0] for row in ask(self.cluster.url("postgres"), mine)]
+    def end_backend(self, chance: Random) -> str:
+        """Ends the process behind one connection to our two databases; empty when there was none."""
+        named = ", ".join(f"'{name}'" for name in self._names)
+        query = f"SELECT pid FROM pg_stat_activity WHERE datname IN ({named}) ORDER BY pid"  # noqa: S608
+        pids = [row[0] for row in ask(self._server, query)]
         if not pids:
             return ""
         pid = chance.choice(pids)
-        ask(self.cluster.url("postgres"), f"SELECT pg_terminate_backend({pid}, 5000)")
-        left = ask(self.cluster.url("postgres"), f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}")  # noqa: S608
+        ask(self._server, f"SELECT pg_terminate_backend({pid}, 5000)")
+        left = ask(self._server, f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}")  # noqa: S608
         return "" if left else f"backend {pid} gone"
 
     def integrity(self) -> str:
@@ -174,18 +180,30 @@ class PostgreSQL:
         return "ok"
 
     def keep(self, place: Path) -> None:
-        """Its log; what it holds would be as much again."""
-        place.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            shutil.copy(self.cluster.data / "server.log", place)
+        """The server's log; what it holds would be as much again."""
+        if self.cluster is not None:
+            place.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                shutil.copy(self.cluster.data / "server.log", place)
 
     def close(self) -> None:
-        self.cluster.stop()
-        shutil.rmtree(self._place, ignore_errors=True)
+        if self.cluster is not None:
+            self.cluster.stop()
+            shutil.rmtree(self._place, ignore_errors=True)
+            return
+        for name in self._names:
+            ask(self._server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     @property
     def version(self) -> str:
-        return f"PostgreSQL {ask(self.ours, 'SHOW server_version')[0][0]}"
+        return f"PostgreSQL {ask(self._server, 'SHOW server_version')[0][0]}"
+
+
+def _with_database(url: str, name: str) -> str:
+    """The same server's URL for another of its databases, in the form SQLAlchemy takes."""
+    parts = urlsplit(url)
+    rest = f"?{parts.query}" if parts.query else ""
+    return f"postgresql+psycopg://{parts.netloc}/{name}{rest}"
 
 
 def _mount(*what: object) -> bool:

@@ -61,7 +61,7 @@ class Nemeses:
         yield self._second_tracker
         yield self._journal_full
         yield self.kill_device_off_line
-        if ours.home.path.joinpath("broker").exists():
+        if ours.home.path.joinpath("broker").exists():  # Mosquitto's; the other keeps nothing, and has no watcher
             yield self._kill_mosquitto
             yield self._broker_wiped
         for road in ours.roads:
@@ -77,7 +77,8 @@ class Nemeses:
         if isinstance(self._bench, PostgreSQL):
             yield self._backend_killed
             yield self._backend_killed
-            yield self._postgres_killed
+            if self._bench.cluster is not None:
+                yield self._postgres_killed
 
     def _wait(self, seconds: float) -> None:
         self._calm.wait(seconds)
@@ -290,14 +291,15 @@ class Nemeses:
 
     def _postgres_killed(self, chance: Random) -> Fault:
         down = chance.uniform(0, LONGEST_DOWN_S)
-        bench = self._bench
-        assert isinstance(bench, PostgreSQL)
+        assert isinstance(self._bench, PostgreSQL)
+        assert self._bench.cluster is not None
+        cluster = self._bench.cluster
 
         def do() -> str:
-            pid = bench.cluster.pid
-            gone = bench.cluster.kill()
+            pid = cluster.pid
+            gone = cluster.kill()
             self._wait(down)
-            bench.cluster.start()
+            cluster.start()
             return f"postmaster {pid} and its backends gone" if gone else ""
 
         return Fault("kill_postgres", "database", do)

@@ -6,11 +6,13 @@ when a receipt came (`receipt`). A line in the pipe outlives the device that wro
 """
 
 import os
+import select
 import sys
 import time
 from pathlib import Path
 
 LAST_LINE = b"end\n"
+_LOOK_UP_EVERY_S = 1.0
 
 
 def pipe(path: Path) -> int:
@@ -25,14 +27,16 @@ def say(into: int, what: str, dev: str, *more: object) -> None:
 
 
 def write_down(source: Path, target: Path) -> None:
-    """Copies what is said into the file until the last line came."""
+    """Copies what is said into the file until the last line came, or until whoever started us is gone."""
+    starter = os.getppid()
     said = os.open(source, os.O_RDWR)  # to write as well, so that it does not end when the last device dies
     with target.open("ab", buffering=0) as file:
         tail = b""
-        while tail != LAST_LINE:
-            words = os.read(said, 1 << 16)
-            file.write(words)
-            tail = (tail + words)[-len(LAST_LINE) :]
+        while tail != LAST_LINE and os.getppid() == starter:
+            if select.select([said], [], [], _LOOK_UP_EVERY_S)[0]:
+                words = os.read(said, 1 << 16)
+                file.write(words)
+                tail = (tail + words)[-len(LAST_LINE) :]
 
 
 if __name__ == "__main__":

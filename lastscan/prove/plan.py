@@ -35,12 +35,12 @@ ALL = tuple(Pairing(database, broker) for database in DATABASES for broker in BR
 NAMES = tuple(pairing.name for pairing in ALL)
 
 
-def asked(names: Sequence[str]) -> list[Pairing]:
-    """Those named, or all, each with what is missing for it."""
-    return [replace(each, missing=_missing(each)) for each in ALL if not names or each.name in names]
+def asked(names: Sequence[str], database_url: str | None = None) -> list[Pairing]:
+    """Those named, or all, each with what is missing for it; with a `database_url` no PostgreSQL need be started."""
+    return [replace(each, missing=_missing(each, database_url)) for each in ALL if not names or each.name in names]
 
 
-def _missing(pairing: Pairing) -> str | None:
+def _missing(pairing: Pairing, database_url: str | None) -> str | None:
     if not sys.platform.startswith("linux"):
         return "only Linux says of a process what has to be seen here"
     if pairing.broker == "mosquitto":
@@ -48,7 +48,7 @@ def _missing(pairing: Pairing) -> str | None:
             choose(mqtt_url=None, asked="mosquitto")
         except BrokerUnavailableError as unavailable:
             return str(unavailable)
-    return postgres.missing() if pairing.database == "postgresql" else None
+    return postgres.missing(given=database_url) if pairing.database == "postgresql" else None
 
 
 def run_all(
@@ -56,6 +56,7 @@ def run_all(
     load: Load,
     *,
     seconds: float,
+    database_url: str | None,
     keep: bool,
     stop: threading.Event,
     say: Callable[[str], None],
@@ -68,7 +69,8 @@ def run_all(
     try:
         for pairing in pairings:
             say(f"{pairing.name}: starting")
-            runs.append(_run(place, pairing, load, seconds=seconds / len(pairings), stop=stop, say=say))
+            share = seconds / len(pairings)
+            runs.append(_run(place, pairing, load, seconds=share, database_url=database_url, stop=stop, say=say))
             if stop.is_set():
                 break
         failed = not stop.is_set() and any(figures.broken for figures in runs)
@@ -92,11 +94,12 @@ def _run(
     load: Load,
     *,
     seconds: float,
+    database_url: str | None,
     stop: threading.Event,
     say: Callable[[str], None],
 ) -> Figures:
     files = place / f"{pairing.database}-{pairing.broker}"  # a plus would be a blank in the URL of its socket
-    bench: Bench = SQLite(files) if pairing.database == "sqlite" else PostgreSQL(files)
+    bench: Bench = SQLite(files) if pairing.database == "sqlite" else PostgreSQL(files, database_url)
 
     def tell(words: str) -> None:
         say(f"{pairing.name}: {words}")

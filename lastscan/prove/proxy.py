@@ -162,6 +162,8 @@ class FaultProxy:
         if weather.byte_by_byte:
             weather.touched += len(some)
             for at in range(len(some)):
+                if writer.transport.is_closing():
+                    return False
                 writer.write(some[at : at + 1])
                 await asyncio.sleep(0)
         else:

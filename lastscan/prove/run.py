@@ -187,8 +187,15 @@ class Combination:
         for side in (self._ours, self._control):
             for device in side.devices:
                 device.start()
-        if not self._eventually(lambda: self._heard(self._ours).beeps > 0 and bool(self._follow_log()), UP_WITHIN_S):
+        if not self._eventually(self._all_at_work, UP_WITHIN_S):
             raise CannotRunError(f"no scan arrives before any fault; look into {self._ours.home.logs}")
+
+    def _all_at_work(self) -> bool:
+        """Every device of both sides scans, and what they scan arrives."""
+        for side in (self._ours, self._control):
+            if len({dev for dev, _, _ in self._heard(side).beeped}) < len(side.devices):
+                return False
+        return bool(self._follow_log()) and bool(self._control_rows())
 
     def _until_ready(self, side: Side, role: str) -> None:
         process = next(each for each in side.processes if each.name == role)
