@@ -13,7 +13,7 @@ from tracker.domain.judge import judge
 from tracker.domain.network import Departure, Facility, FacilityKind, Mode
 from tracker.domain.notices import Judgement
 from tracker.domain.rules import Irregularity, IrregularityKind, irregularities
-from tracker.domain.shipment import Piece, PieceKind
+from tracker.domain.shipment import Goods, Piece, PieceKind
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import Progress, Timeline, progress, timeline
 
@@ -82,16 +82,29 @@ def way(*departures: Departure) -> Itinerary:
     return Itinerary(tuple(leg_on(departure) for departure in departures))
 
 
+A_LAMP = Goods("a lamp", "940520", 4900, "EUR")
+
+
 def piece(kind: PieceKind, number: str, plan: Itinerary, *, journey: int = 1) -> Piece:
     origin, destination = plan.legs[0].origin, plan.legs[-1].destination
     promise = promised(kind, FACILITIES[destination], arrives_at=plan.legs[-1].arrives_at)
-    return Piece(number, journey, kind, origin, destination, at("05:00"), promise)
+    return Piece(number, journey, kind, origin, destination, at("05:00"), promise, A_LAMP)
 
 
 BAG_WAY = way(LH991, LH860)
 PARCEL_WAY = way(RT100, LH991, LH860, RT700)
 ADAS_BAG = piece(PieceKind.BAG, "0220456789", BAG_WAY)
 ADAS_PARCEL = piece(PieceKind.PARCEL, "LS123456785NL", PARCEL_WAY)
+
+
+BY_TIME_ALONE = frozenset(
+    {
+        IrregularityKind.LATE,
+        IrregularityKind.NEVER_INDUCTED,
+        IrregularityKind.SILENT,
+        IrregularityKind.DWELLING,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -180,9 +193,17 @@ class Story:
         return judge(self.situation(when, day=day))
 
     def found(self, when: str = "23:00", *, day: int = 0) -> tuple[Irregularity, ...]:
-        """All that went wrong, settled or not; `late` aside, which time alone brings."""
+        """All that facts show went wrong, settled or not; that aside which time alone brings."""
         found = irregularities(self.situation(when, day=day))
-        return tuple(i for i in found if i.kind is not IrregularityKind.LATE)
+        return tuple(i for i in found if i.kind not in BY_TIME_ALONE)
+
+    def over_time(self, kind: IrregularityKind, when: str = "23:00", *, day: int = 0) -> tuple[Irregularity, ...]:
+        """Irregularities of one kind, settled or not, as judged then."""
+        return tuple(i for i in irregularities(self.situation(when, day=day)) if i.kind is kind)
+
+    def missed(self, when: str = "23:00", *, day: int = 0) -> list[tuple[IrregularityKind, str]]:
+        """Its missed connections by name, settled or not."""
+        return [i.name for i in self.over_time(IrregularityKind.MISSED_CONNECTION, when, day=day)]
 
     def irregularities(self, when: str = "23:00", *, day: int = 0) -> list[tuple[IrregularityKind, str]]:
         """What is open, by name."""

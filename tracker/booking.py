@@ -271,6 +271,7 @@ class Bookings:
             destination=request.destination,
             booked_at=now,
             promise=promised(booked.kind, places[request.destination], arrives_at=arrives_at),
+            goods=booked.goods,
         )
 
 

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from tracker.domain.booking import BookedPiece, BookingRequest, Party
 from tracker.domain.errors import BadNameError
 from tracker.domain.ids import DepartureName, facility_code
-from tracker.domain.shipment import PieceKind
+from tracker.domain.shipment import Goods, PieceKind
 
 NO_CONTROLS = r"^[^\x00-\x1f\x7f]*\Z"  # a line end in a name must never become a header of a mail
 
@@ -67,7 +67,7 @@ class ValueForm(Form, frozen=True):
 
 
 class PieceForm(Form, frozen=True):
-    """`hs` and `value` are taken for customs papers, which are not made yet."""
+    """`contents`, `hs` and `value` are what customs of another country will ask."""
 
     kind: Literal["parcel", "bag"] = "parcel"
     number: Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_CONTROLS)] | None = None
@@ -80,7 +80,12 @@ class PieceForm(Form, frozen=True):
 
     def piece(self) -> BookedPiece:
         return BookedPiece(
-            PieceKind(self.kind), self.number, self.weight_g, self.size_mm, self.contents, carrier=self.carrier
+            PieceKind(self.kind),
+            self.number,
+            self.weight_g,
+            self.size_mm,
+            Goods(self.contents, self.hs, *((self.value.minor, self.value.currency) if self.value else ())),
+            self.carrier,
         )
 
 

@@ -115,10 +115,15 @@ NEXT: dict[PieceKind, dict[str, str]] = {
     },
 }
 
-TROUBLES: dict[IrregularityKind, str] = {
+TROUBLES: dict[IrregularityKind, str] = {  # of those that a number alone shows
     IrregularityKind.MISSED_CONNECTION: sentence("It missed its connection in {place}"),
     IrregularityKind.MISSORTED: sentence("It came to the wrong place: {place}"),
+    IrregularityKind.NEVER_INDUCTED: sentence("It was not handed over yet"),
     IrregularityKind.HELD: sentence("It is held at {place}"),
+    IrregularityKind.DAMAGED: sentence("It was damaged"),
+    IrregularityKind.ATTEMPT_FAILED: sentence("It could not be handed over"),
+    IrregularityKind.RETURNED: sentence("It is sent back"),
+    IrregularityKind.LOST: sentence("It is lost"),
     IrregularityKind.LATE: sentence("It is later than we promised"),
 }
 
@@ -129,7 +134,14 @@ REMEDIES: dict[IrregularityKind, str] = {
         "We are looking for the next departure; it will stand here at once. There is nothing you need to do."
     ),
     IrregularityKind.MISSORTED: sentence("It is being sent back to its way. There is nothing you need to do."),
+    IrregularityKind.NEVER_INDUCTED: sentence(
+        "It travels as soon as its sender has handed it over; ask them if it is urgent."
+    ),
     IrregularityKind.HELD: sentence("It goes on as soon as it is released; this page will say so."),
+    IrregularityKind.DAMAGED: sentence("We are sorry. Whoever sent it can claim; we have kept what was seen."),
+    IrregularityKind.ATTEMPT_FAILED: sentence("We try again on the next round. There is nothing you need to do."),
+    IrregularityKind.RETURNED: sentence("It goes back to whoever sent it; ask them to send it again."),
+    IrregularityKind.LOST: sentence("We are sorry. Whoever sent it will hear from us about the claim."),
     IrregularityKind.LATE: sentence("We are sorry. The window above is what we expect now."),
 }
 

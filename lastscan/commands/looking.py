@@ -10,6 +10,7 @@ from lastscan.home import Home
 from lastscan.options import home_option, json_option, print_json, print_line
 from locales import words
 from tracker.domain.card import PieceCard
+from tracker.domain.rules import DUTIES
 from tracker.project import rebuild as fold_again
 from tracker.queries import Queries
 
@@ -44,9 +45,11 @@ def _told(card: PieceCard) -> list[str]:
     if card.eta:
         window = english.window(card.eta.earliest, card.eta.latest, card.destination.zone)
         lines += [f"expected {window}", f"  why: {english.why(card.eta.why, card.facilities)}"]
-    lines += [
-        f"{'open' if i.open else 'over'}: {i.kind}: {english.why(i.why, card.facilities)}" for i in card.irregularities
-    ]
+    for found in card.irregularities:
+        lines.append(f"{'open' if found.open else 'over'}: {found.kind}: {english.why(found.why, card.facilities)}")
+        if found.open:
+            duty = DUTIES[found.kind]
+            lines.append(f"  {duty.actor}: {english.why(duty.next_step, {})} Over when: {english.why(duty.over, {})}")
     for entry in card.entries:
         struck = " (withdrawn)" if entry.withdrawn else ""
         into = f" into {entry.into}" if entry.into else ""

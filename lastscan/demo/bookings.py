@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from firmware_sim.journey import Run
 from lastscan.demo.network import GATEWAYS, HUBS, carrier_of, facilities, runs_of, station_of
 from tracker.domain.booking import BookedPiece, BookingRequest, Party
-from tracker.domain.shipment import PieceKind
+from tracker.domain.shipment import Goods, PieceKind
 
 DAY_BEGINS = time(10)
 """UTC: four in the morning at Chicago, the quietest hour of this network."""
@@ -85,7 +85,7 @@ def _parcel(chance: random.Random, day: date, people: _People, pieces: int) -> I
         BookedPiece(
             weight_g=chance.randint(200, 9000),
             size_mm=(chance.randint(150, 600), chance.randint(100, 400), chance.randint(20, 300)),
-            contents=chance.choice(CONTENTS),
+            goods=Goods(contents=chance.choice(CONTENTS)),
         )
         for _ in range(pieces)
     )

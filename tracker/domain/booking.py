@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tracker.domain.shipment import PieceKind
+from tracker.domain.shipment import NOTHING_SAID, Goods, PieceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class BookedPiece:
     number: str | None = None
     weight_g: int | None = None
     size_mm: tuple[int, int, int] | None = None
-    contents: str | None = None
+    goods: Goods = NOTHING_SAID
     carrier: str | None = None  # whose number it is, where it could be that of several
 
 

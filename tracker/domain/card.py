@@ -10,7 +10,9 @@ from tracker.domain.expectation import Expectation
 from tracker.domain.handling import EventKey, Kind
 from tracker.domain.ids import is_departure
 from tracker.domain.network import Departure, Facility, FacilityKind
-from tracker.domain.rules import Irregularity
+from tracker.domain.rules import DUTIES, Irregularity, IrregularityKind
+from tracker.domain.rules.attempt_failed import NOT_HANDED_OVER
+from tracker.domain.rules.held import HELD
 from tracker.domain.shipment import PieceKind
 from tracker.domain.timeline import State
 from tracker.domain.why import Why
@@ -130,8 +132,9 @@ _OF_THE_TIMETABLE = frozenset({"left_at", "round_at"})
 def public(card: PieceCard) -> PieceCard:
     """What a number alone shows: state, milestones, places no finer than a city, and the last ones only as
     "local delivery" in a country; the delivery as a part of a day. No device, sort point, container, reason, nor what
-    others were told. What is public already stays as it is."""
+    others were told, nor what is only for those who work on it. What is public already stays as it is."""
     shown = [_coarse(card, place) for place in card.facilities.values()]
+    told = [found for found in card.irregularities if DUTIES[found.kind].told]
     return replace(
         card,
         origin=_coarse(card, card.origin),
@@ -139,7 +142,7 @@ def public(card: PieceCard) -> PieceCard:
         facility=_coarse(card, card.facility) if card.facility else None,
         aboard=_departure_only(card.aboard),
         entries=tuple(_coarse_entry(card, entry) for entry in card.entries),
-        irregularities=tuple(_coarse_irregularity(card, found) for found in card.irregularities),
+        irregularities=tuple(_coarse_irregularity(card, _without_reason(found)) for found in told),
         eta=_coarse_eta(card, card.eta) if card.eta else None,
         next_expected=_coarse_expectation(card, card.next_expected) if card.next_expected else None,
         legs=tuple(_coarse_leg(card, leg) for leg in card.legs),
@@ -204,10 +207,26 @@ def _coarse_leg(card: PieceCard, leg: CardLeg) -> CardLeg:
     return replace(leg, departure=ends, origin=_coarse(card, leg.origin), destination=_coarse(card, leg.destination))
 
 
+_REASON_WITHHELD = {
+    IrregularityKind.HELD_AT_CUSTOMS: (IrregularityKind.HELD, HELD),
+    IrregularityKind.HELD_FOR_PAYMENT: (IrregularityKind.HELD, HELD),
+    IrregularityKind.HELD_FOR_ADDRESS: (IrregularityKind.HELD, HELD),
+    IrregularityKind.REFUSED: (IrregularityKind.ATTEMPT_FAILED, NOT_HANDED_OVER),
+}
+
+
+def _without_reason(found: Irregularity) -> Irregularity:
+    """That it is held anybody may see, not what for."""
+    if found.kind not in _REASON_WITHHELD:
+        return found
+    kind, sentence = _REASON_WITHHELD[found.kind]
+    return replace(found, kind=kind, why=replace(found.why, sentence=sentence))
+
+
 def _coarse_irregularity(card: PieceCard, found: Irregularity) -> Irregularity:
     """When it cleared may be the minute of the hand-over, and since when it is held one of the last mile."""
     subject = _coarse_code(card, found.subject)
-    at_last_place = subject == LOCAL_DELIVERY
+    at_last_place = LOCAL_DELIVERY in (subject, _coarse_code(card, found.why.values.get("facility", "")))
     cleared_at = found.cleared_at
     if cleared_at is not None and card.kind is PieceKind.PARCEL:
         cleared_at = _part_of_day(cleared_at, card.destination.zone)

@@ -28,6 +28,9 @@ class Kind(StrEnum):
     DELIVER = "deliver"
     RETURN = "return"
     DAMAGE = "damage"
+    UNSEEN = "unseen"  # looked for and not seen
+    LOST = "lost"
+    FOUND = "found"
     REPLAN = "replan"
     VOID = "void"
 
@@ -36,6 +39,9 @@ RANK = {kind: rank for rank, kind in enumerate(Kind)}
 """Which of two things at the same instant came first: the order in which a building is walked through."""
 
 OTHER_RANK = len(RANK)
+
+DESK_ONLY = frozenset({Kind.LOST, Kind.FOUND})
+"""What only a person at the desk can say. From a device it is a word like any other."""
 
 
 class EventKey(NamedTuple):
@@ -75,6 +81,10 @@ class HandlingEvent:
     def order(self) -> tuple[datetime, int, EventKey]:
         """Where this event stands among a piece's events, whatever order they came in."""
         return (self.happened_at, _rank(self.kind), self.event_key)
+
+
+def said_by_desk(key: EventKey) -> bool:
+    return key.origin.startswith("desk:")
 
 
 def _rank(kind: str) -> int:

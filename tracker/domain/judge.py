@@ -7,7 +7,7 @@ from tracker.domain.eta import eta
 from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Leg
 from tracker.domain.notices import Judgement
-from tracker.domain.rules import Irregularity, IrregularityKind, irregularities
+from tracker.domain.rules import Irregularity, IrregularityKind, irregularities, look_again_after
 from tracker.domain.situation import Situation
 
 TRY_AGAIN = timedelta(hours=1)
@@ -23,7 +23,7 @@ def judge(situation: Situation) -> Judgement:
     return Judgement(
         progress=situation.progress,
         irregularities=found,
-        eta=eta(situation) if certain else None,
+        eta=eta(situation) if certain and situation.progress.held is None else None,
         next_departure=goes_with.departure if goes_with is not None and certain else None,
         out_on=_out_on(situation),
     )
@@ -56,8 +56,8 @@ def judge_again_at(situation: Situation, judgement: Judgement) -> datetime | Non
     """The next instant at which the judgement may change though nothing is heard."""
     if situation.delivered:
         return None
-    due_by = situation.piece.promise.due_by
-    moments = [due_by + timedelta(seconds=1)] if situation.now <= due_by else []
+    by_rule = look_again_after(situation)
+    moments = [by_rule + timedelta(seconds=1)] if by_rule is not None else []
     if leg_to_replan(situation, judgement.irregularities) is not None:
         moments.append(situation.now + TRY_AGAIN)
     return min(moments, default=None)

@@ -56,11 +56,8 @@ NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
     ),
 }
 
-TOLD_OF: dict[IrregularityKind, NoticeKind | None] = {
+TOLD_OF: dict[IrregularityKind, NoticeKind | None] = dict.fromkeys(IrregularityKind, None) | {
     IrregularityKind.MISSED_CONNECTION: NoticeKind.MISSED_CONNECTION,
-    IrregularityKind.MISSORTED: None,  # the desk's business; the customer hears a new window if there is one
-    IrregularityKind.HELD: None,
-    IrregularityKind.LATE: None,
 }
 """Which irregularity a customer hears of, and by which notice."""
 

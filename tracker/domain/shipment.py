@@ -18,6 +18,25 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
+class Goods:
+    """What a booking says of what is inside, as far as customs will ask."""
+
+    contents: str | None = None
+    hs: str | None = None  # the tariff number of the Harmonized System, 4 to 10 digits
+    value_minor: int | None = None  # in the smallest unit of `currency`
+    currency: str | None = None  # ISO 4217
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What customs of another country will ask and nobody said yet, in the trade's words."""
+        asked = {"contents": self.contents, "HS": self.hs, "value": self.value_minor}
+        return tuple(name for name, said in asked.items() if said is None)
+
+
+NOTHING_SAID = Goods()
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """One barcoded parcel or bag, on one journey through the network."""
 
@@ -28,6 +47,7 @@ class Piece:
     destination: str
     booked_at: datetime
     promise: Promise
+    goods: Goods = NOTHING_SAID
 
     @property
     def name(self) -> str:

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
+from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.network import Departure, Facility
 from tracker.domain.shipment import Piece
 from tracker.domain.timeline import Mark, Progress
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what many rules ask for is worked out once
 class Situation:
     """One piece, its plan, what happened, and the departures of all its planned legs as known now."""
 
@@ -28,7 +30,7 @@ class Situation:
         known = self.departures.get(departure)
         return self.progress.rode(departure, left_at=known.left_at if known else None)
 
-    @property
+    @cached_property
     def versions(self) -> tuple[Itinerary, ...]:
         return self.plan.versions(self.rode)
 
@@ -40,6 +42,11 @@ class Situation:
     @property
     def delivered(self) -> Mark | None:
         return self.progress.delivered
+
+    @property
+    def over(self) -> bool:
+        """Whether its journey by plan has ended: handed over, or sent back."""
+        return any(m.kind in (Kind.DELIVER, Kind.RETURN) for m in self.progress.marks)
 
     def facility(self, code: str) -> Facility:
         return self.facilities.get(code) or Facility(code)

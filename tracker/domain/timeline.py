@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tracker.domain.errors import BadNameError
-from tracker.domain.handling import EventKey, HandlingEvent, Kind
+from tracker.domain.handling import DESK_ONLY, EventKey, HandlingEvent, Kind, said_by_desk
 from tracker.domain.ids import DepartureName
 
 
@@ -67,6 +67,7 @@ class Mark:
     visit: int = 0  # counts up each time the piece turns up at another place
     estimated: bool = False  # nobody knows when: we only know when we heard of it
     error_ms: int = 0
+    reason: str | None = None  # of a hold, an attempt, a return
 
     @property
     def sure_at(self) -> datetime:
@@ -90,6 +91,7 @@ class Progress:
     scans: int = 0
     withdrawals: bool = False  # something was withdrawn, so the next event may be too: fold again from the facts
     marks: tuple[Mark, ...] = ()
+    remarks: tuple[Mark, ...] = ()  # what was said of it and shows it nowhere: not seen, lost, found
     last: HandlingEvent | None = None
 
     def seen(self, kind: str, facility: str) -> Mark | None:
@@ -166,7 +168,15 @@ class Progress:
 
 GRACE = timedelta(minutes=5)
 
-_SHOWS_WHERE = frozenset(Kind) - {Kind.BOOK, Kind.REPLAN, Kind.VOID, Kind.DEPART, Kind.ATTEMPT, Kind.DELIVER}
+_SHOWS_WHERE = frozenset(Kind) - {
+    Kind.BOOK,
+    Kind.REPLAN,
+    Kind.VOID,
+    Kind.DEPART,
+    Kind.ATTEMPT,
+    Kind.DELIVER,
+    *DESK_ONLY,
+}
 """Kinds that show a piece at a place. Not `depart`, which says that it goes; nor what a courier does in the street; nor
 a word we do not know."""
 
@@ -195,6 +205,8 @@ def advance(progress: Progress, event: HandlingEvent) -> Progress:
     """One standing event further, in timeline order. A delivered piece stays delivered until it is sent back."""
     if event.kind == Kind.BOOK or event.kind == Kind.REPLAN:
         return progress
+    if event.kind == Kind.UNSEEN or (event.kind in DESK_ONLY and said_by_desk(event.event_key)):
+        return replace(progress, last=event, remarks=_marked(progress.remarks, event))
     scanned = replace(
         progress,
         scans=progress.scans + 1,
@@ -248,8 +260,9 @@ def _goes_on(progress: Progress, event: HandlingEvent) -> bool:
 def _marked(marks: tuple[Mark, ...], event: HandlingEvent) -> tuple[Mark, ...]:
     into, visit = _vehicle(event.into), _visit(marks, event)
     for at, mark in enumerate(marks):
-        same = (mark.facility, mark.kind, mark.into, mark.visit, mark.estimated)
-        if same == (event.facility, event.kind, into, visit, event.estimated) and not _held_anew(marks, mark):
+        same = (mark.facility, mark.kind, mark.into, mark.visit, mark.estimated, mark.reason)
+        now = (event.facility, event.kind, into, visit, event.estimated, event.reason)
+        if same == now and not _anew(marks, mark):
             error_ms = max(mark.error_ms, event.error_ms)
             again = replace(mark, last_at=event.happened_at, key=event.event_key, error_ms=error_ms)
             return (*marks[:at], again, *marks[at + 1 :])
@@ -263,6 +276,7 @@ def _marked(marks: tuple[Mark, ...], event: HandlingEvent) -> tuple[Mark, ...]:
         visit,
         event.estimated,
         event.error_ms,
+        event.reason,
     )
     return (*marks, new)
 
@@ -275,9 +289,13 @@ def _visit(marks: tuple[Mark, ...], event: HandlingEvent) -> int:
     return latest.visit if event.estimated or event.facility == latest.facility else latest.visit + 1
 
 
-def _held_anew(marks: tuple[Mark, ...], mark: Mark) -> bool:
-    """Whether this hold ended already, so that the next is another."""
-    return mark.kind == Kind.HOLD and any(m.kind == Kind.RELEASE and m.last_at >= mark.last_at for m in marks)
+_ENDED_BY = {Kind.HOLD: Kind.RELEASE, Kind.ATTEMPT: Kind.OUT_FOR_DELIVERY}
+
+
+def _anew(marks: tuple[Mark, ...], mark: Mark) -> bool:
+    """Whether this hold or attempt ended already, so that the next is another."""
+    end = _ENDED_BY.get(mark.kind)  # type: ignore[call-overload]  # a StrEnum key is found by its plain word
+    return end is not None and any(m.kind == end and m.last_at >= mark.last_at for m in marks)
 
 
 def _vehicle(into: str | None) -> str | None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tracker.domain.booking import BookedPiece, BookingRequest, Party
 from tracker.domain.itinerary import Leg
-from tracker.domain.shipment import Piece, PieceKind, Promise
+from tracker.domain.shipment import Goods, Piece, PieceKind, Promise
 from tracker.domain.timeline import State
 from tracker.store.among import WANTED, among
 from tracker.store.schema import accounts, aliases, answers, people, pieces, pins, shipments, timelines
@@ -112,7 +112,10 @@ class BookedShipments:
             "booked_legs": msgspec.json.encode(legs).decode(),
             "weight_g": booked.weight_g,
             "size_mm": msgspec.json.encode(booked.size_mm).decode() if booked.size_mm else None,
-            "contents": booked.contents,
+            "contents": piece.goods.contents,
+            "hs": piece.goods.hs,
+            "value_minor": piece.goods.value_minor,
+            "currency": piece.goods.currency,
         }
         made = int(self._connection.execute(sa.insert(pieces).values(**values).returning(pieces.c.id)).scalar_one())
         for scheme, number in known_as:
@@ -171,6 +174,7 @@ class BookedShipments:
             destination=row.destination,
             booked_at=row.booked_at,
             promise=Promise(row.due_by),
+            goods=Goods(row.contents, row.hs, row.value_minor, row.currency),
         )
         return piece, tuple(msgspec.json.decode(row.booked_legs, type=list[Leg]))
 

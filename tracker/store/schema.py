@@ -225,6 +225,9 @@ pieces = Table(
     Column("weight_g", Integer),
     Column("size_mm", Text),
     Column("contents", Text),
+    Column("hs", Text),
+    Column("value_minor", BigInteger),
+    Column("currency", Text),
     sa.UniqueConstraint("number", "journey"),
 )
 

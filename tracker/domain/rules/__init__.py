@@ -1,17 +1,62 @@
-"""One irregularity a file; a new one is its file, its test and a line in `RULES`."""
+"""One irregularity a file; a new one is its file, its test, a line in `RULES` and one in `duty.DUTIES`."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
-from tracker.domain.rules import held, late, missed_connection, missorted
+from tracker.domain.rules import (
+    attempt_failed,
+    damaged,
+    delivered_elsewhere,
+    dwelling,
+    held,
+    held_at_customs,
+    held_for_address,
+    held_for_payment,
+    late,
+    lost,
+    missed_connection,
+    missorted,
+    never_inducted,
+    overage,
+    papers_missing,
+    refused,
+    returned,
+    shortage,
+    silent,
+)
+from tracker.domain.rules.duty import DUTIES, Actor, Duty
 from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
 from tracker.domain.situation import Situation
 
 RULES: tuple[Callable[[Situation], Iterator[Irregularity]], ...] = (
     missed_connection.check,
     missorted.check,
+    overage.check,
+    shortage.check,
+    never_inducted.check,
+    silent.check,
+    dwelling.check,
     held.check,
+    held_at_customs.check,
+    held_for_payment.check,
+    held_for_address.check,
+    papers_missing.check,
+    damaged.check,
+    attempt_failed.check,
+    refused.check,
+    returned.check,
+    delivered_elsewhere.check,
+    lost.check,
     late.check,
 )
+
+BY_TIME: tuple[Callable[[Situation], Iterator[datetime]], ...] = (
+    never_inducted.look_again,
+    silent.look_again,
+    dwelling.look_again,
+    late.look_again,
+)
+"""The rules that time alone may set off: each says after which instants to look again."""
 
 
 def irregularities(situation: Situation) -> tuple[Irregularity, ...]:
@@ -20,4 +65,19 @@ def irregularities(situation: Situation) -> tuple[Irregularity, ...]:
     return tuple(sorted(found, key=lambda i: (i.since, i.kind, i.subject)))
 
 
-__all__ = ["RULES", "Irregularity", "IrregularityKind", "irregularities"]
+def look_again_after(situation: Situation) -> datetime | None:
+    """The next instant past which a rule may say something else though nothing is heard; None: never."""
+    moments = (moment for look_again in BY_TIME for moment in look_again(situation) if moment >= situation.now)
+    return min(moments, default=None)
+
+
+__all__ = [
+    "DUTIES",
+    "RULES",
+    "Actor",
+    "Duty",
+    "Irregularity",
+    "IrregularityKind",
+    "irregularities",
+    "look_again_after",
+]

@@ -11,7 +11,22 @@ from tracker.domain.why import Why
 class IrregularityKind(StrEnum):
     MISSED_CONNECTION = "missed_connection"
     MISSORTED = "missorted"
+    OVERAGE = "overage"
+    SHORTAGE = "shortage"
+    NEVER_INDUCTED = "never_inducted"
+    SILENT = "silent"
+    DWELLING = "dwelling"
     HELD = "held"
+    HELD_AT_CUSTOMS = "held_at_customs"
+    HELD_FOR_PAYMENT = "held_for_payment"
+    HELD_FOR_ADDRESS = "held_for_address"
+    PAPERS_MISSING = "papers_missing"
+    DAMAGED = "damaged"
+    ATTEMPT_FAILED = "attempt_failed"
+    REFUSED = "refused"
+    RETURNED = "returned"
+    DELIVERED_ELSEWHERE = "delivered_elsewhere"
+    LOST = "lost"
     LATE = "late"
 
 

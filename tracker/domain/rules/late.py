@@ -1,6 +1,7 @@
-"""The promise passed and the piece is not delivered."""
+"""The promise passed and the piece is not delivered, though it was handed over."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
 from tracker.domain.situation import Situation
@@ -10,6 +11,8 @@ PROMISE_PASSED = "It was promised by {due_by} and was not delivered then."
 
 
 def check(situation: Situation) -> Iterator[Irregularity]:
+    if not situation.progress.marks:
+        return  # nobody handed it over: the promise did not begin
     due_by = situation.piece.promise.due_by
     delivered = situation.delivered
     passed = situation.now > due_by if delivered is None else delivered.first_at > due_by
@@ -23,3 +26,8 @@ def check(situation: Situation) -> Iterator[Irregularity]:
             evidence=(delivered.key,) if delivered else (),
             cleared_at=delivered.first_at if delivered else None,
         )
+
+
+def look_again(situation: Situation) -> Iterator[datetime]:
+    if situation.progress.marks and situation.delivered is None:
+        yield situation.piece.promise.due_by

@@ -268,6 +268,9 @@ def upgrade() -> None:
     sa.Column('weight_g', sa.Integer(), nullable=True),
     sa.Column('size_mm', sa.Text(), nullable=True),
     sa.Column('contents', sa.Text(), nullable=True),
+    sa.Column('hs', sa.Text(), nullable=True),
+    sa.Column('value_minor', sa.BigInteger(), nullable=True),
+    sa.Column('currency', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['shipment'], ['shipments.id'], ),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('number', 'journey')
