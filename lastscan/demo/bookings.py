@@ -19,7 +19,17 @@ SURELY_MISSED = timedelta(minutes=18)  # gate to gate; unloading alone takes tha
 SURELY_MADE = timedelta(minutes=48)
 AIRLINE_CODES = {"AA": "001", "UA": "016", "DL": "006", "AS": "027", "WN": "526", "F9": "422", "B6": "279"}
 PIECES = (1, 2, 1, 3, 1, 2)  # of one parcel shipment after the other
-CONTENTS = ("books", "headphones", "spare parts", "shoes", "coffee", "seeds", "a lamp", "papers")
+CONTENTS = {
+    "books": "490199",
+    "headphones": "851830",
+    "spare parts": "870899",
+    "shoes": "640399",
+    "coffee": "090121",
+    "seeds": "120991",
+    "a lamp": "940520",
+    "papers": "490199",
+}
+"""What is inside, and its number in the Harmonized System."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,7 @@ def _parcel(chance: random.Random, day: date, people: _People, pieces: int) -> I
         BookedPiece(
             weight_g=chance.randint(200, 9000),
             size_mm=(chance.randint(150, 600), chance.randint(100, 400), chance.randint(20, 300)),
-            goods=Goods(contents=chance.choice(CONTENTS)),
+            goods=Goods(*chance.choice(tuple(CONTENTS.items())), 100 * chance.randint(5, 400), "USD"),
         )
         for _ in range(pieces)
     )

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -250,3 +251,11 @@ def test_each_has_a_name_of_its_own_and_is_over_after_it_began(events: tuple) ->
     found = irregularities(Story(ADAS_PARCEL, events=events).left(LH991, "09:10").situation(day=2))
     assert len({i.name for i in found}) == len(found)
     assert all(i.cleared_at is None or i.cleared_at >= i.since for i in found)
+
+
+def test_the_page_on_irregularities_has_a_row_for_each_with_who_acts() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "irregularities.md").read_text()
+    rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if line.startswith("| `")}
+    assert set(rows) == {kind.value for kind in IrregularityKind}
+    for kind, duty in DUTIES.items():
+        assert rows[kind.value].endswith(f"| {duty.actor} | {'yes' if duty.told else 'no'} |")
