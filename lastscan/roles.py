@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,9 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
 def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, ready: Ready) -> None:
     from lastscan.mailbox import letters
     from tracker.booking import Bookings
-    from tracker.devices import Devices
+    from tracker.devices import Devices, Roll
+    from tracker.door import Door
+    from tracker.ingest import Ingest
     from tracker.queries import Queries
     from tracker.store import Store
     from web.app import create_app
@@ -147,6 +150,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         letters=lambda: letters(home.mailbox),
         preferences=_preferences(home, engine),
         devices=Devices(store, home.clock),
+        door=Door(Ingest(store, Roll(store), home.clock, time.monotonic), home.clock),
         demo=home.is_demo,
     )
     serve(app, host, port, stop, ready=lambda taken: ready({"web": f"http://{host}:{taken}"}))

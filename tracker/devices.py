@@ -12,6 +12,7 @@ from tracker.domain.errors import BadNameError, DeviceExistsError, UnknownDevice
 from tracker.domain.ids import facility_of_site, is_wire_name, wire_name
 from tracker.store import Store
 from tracker.store.device_registry import DeviceRow
+from tracker.wire import Address
 
 REFRESH_S = 2.0
 RESERVED = "tracker"
@@ -74,12 +75,21 @@ class Devices:
 
         All three take the same time.
         """
+        found = self._giving(dev, password)
+        return found.site if found is not None and found.revoked_at is None else None
+
+    def address_of(self, dev: str, *, password: str) -> Address | None:
+        """Who gives this password, revoked devices too: what they say is not thrown away but put aside."""
+        found = self._giving(dev, password)
+        return None if found is None else Address(found.site, found.dev)
+
+    def _giving(self, dev: str, password: str) -> DeviceRow | None:
         found = None
         if is_wire_name(dev):
             with self._store.reading() as tx:
                 found = tx.devices.find(dev)
         fits = verify_password(password, found.password_hash if found else _NOBODYS)
-        return found.site if found is not None and fits and found.revoked_at is None else None
+        return found if fits else None
 
     def list(self) -> list[DeviceRow]:
         with self._store.reading() as tx:

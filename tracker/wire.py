@@ -17,6 +17,7 @@ from tracker.domain.ids import is_epoch, is_wire_name
 
 MAX_PAYLOAD = 32 * 1024
 MAX_BATCH = 64
+MAX_AT_ONCE = 64  # messages of one HTTP request
 MAX_DEPTH = 8
 MAX_CODE = 4096
 MAX_EXTRA = 1024
@@ -229,6 +230,17 @@ def hear_up(payload: bytes) -> Up:
     if not 0 <= message.mono <= MAX_UPTIME:
         raise UnfitMessageError("bad_field", "mono")
     return message
+
+
+def said_at_once(body: bytes) -> list[bytes]:
+    """The messages of a JSON array, each as its own bytes; UnfitMessageError where it is none of 1 to `MAX_AT_ONCE`."""
+    try:
+        messages = [bytes(raw) for raw in _raw_list.decode(body)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise UnfitMessageError("not_json", str(wrong)) from wrong
+    if not 1 <= len(messages) <= MAX_AT_ONCE:
+        raise UnfitMessageError("bad_batch", f"{len(messages)} messages")
+    return messages
 
 
 def hear_down(payload: bytes) -> Down:

@@ -10,7 +10,7 @@ from flask import Flask, url_for
 
 from tracker.clock import Clock
 from web.api import api
-from web.courier import courier
+from web.courier import courier, ldp
 from web.demo import demo_pages
 from web.headers import guard
 from web.language import others, remember_language, spoken
@@ -19,7 +19,7 @@ from web.limits import Lookups
 from web.live import LiveUpdates
 from web.pages import Fragments
 from web.problems import answer_errors, problem_pages
-from web.sources import Bookings, Devices, Letter, Queries
+from web.sources import Bookings, Devices, Door, Letter, Queries
 from web.track import track_pages
 
 BODY_AT_MOST = 64 * 1024
@@ -31,6 +31,8 @@ class WebSettings:
     """Limits of one web process."""
 
     lookups_per_minute: int | None = 60  # by address; None: no limit
+    wrong_passwords_per_minute: int | None = 10  # of devices, by address
+    requests_per_minute: int | None = 600  # of one device that speaks without a broker
     live_streams: int = 200  # fewer than the server has threads
 
 
@@ -42,13 +44,14 @@ def create_app(
     letters: Callable[[], Sequence[Letter]] | None = None,
     preferences: Preferences | None = None,
     devices: Devices | None = None,
+    door: Door | None = None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
 ) -> Flask:
     """A WSGI application. It opens nothing itself; `live_of(app).stop()` ends its streams before a server stops.
 
-    With `devices` these may fetch their load lists. With `demo` there are also `/demo` and, with `letters`, its
-    mailbox, and every page says that all is invented.
+    With `devices` these may fetch their load lists, and with `door` send their scans. With `demo` there are also
+    `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -62,6 +65,9 @@ def create_app(
     app.register_blueprint(problem_pages())
     if devices is not None:
         app.register_blueprint(courier(queries, devices, lookups))
+        if door is not None:
+            guesses = Lookups(settings.wrong_passwords_per_minute)
+            app.register_blueprint(ldp(door, devices, guesses, Lookups(settings.requests_per_minute)))
     if preferences is not None:
         app.register_blueprint(leave_pages(preferences, clock))
     if demo:

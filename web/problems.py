@@ -73,8 +73,8 @@ PROBLEMS: dict[str, ProblemType] = {
     "too-large": ProblemType(
         413,
         "The body is too large.",
-        "A booking has at most 64 KiB.",
-        "Book the pieces in several shipments.",
+        "A booking has at most 64 KiB, what a device says at once 256 KiB.",
+        "Book the pieces in several shipments; send scans in several requests.",
     ),
     "bad-booking": ProblemType(
         422,
@@ -128,7 +128,7 @@ def problem(
 
 def for_programs() -> bool:
     """Whether who asks reads JSON rather than pages: by the path, so that a mistyped address answers alike."""
-    return request.path.startswith(("/api/", "/courier/manifest", "/healthz", "/readyz"))
+    return request.path.startswith(("/api/", "/courier/", "/healthz", "/readyz"))
 
 
 def problem_pages() -> Blueprint:

@@ -8,6 +8,7 @@ from tracker.booking import Booked
 from tracker.domain.booking import BookingRequest
 from tracker.domain.card import PieceCard
 from tracker.queries import LoadList, Overview, Update
+from tracker.wire import Address
 
 
 class Queries(Protocol):
@@ -31,6 +32,13 @@ class Bookings(Protocol):
 
 class Devices(Protocol):
     def site_of(self, dev: str, *, password: str) -> str | None: ...
+    def address_of(self, dev: str, *, password: str) -> Address | None: ...
+
+
+class Door(Protocol):
+    """Where a device's messages go in without a broker."""
+
+    def take(self, address: Address, messages: Sequence[bytes]) -> list[bytes]: ...
 
 
 class Letter(Protocol):
@@ -54,4 +62,4 @@ class Letter(Protocol):
     def number(self) -> str | None: ...
 
 
-__all__ = ["Booked", "Bookings", "Devices", "Letter", "LoadList", "Overview", "Queries", "Update"]
+__all__ = ["Booked", "Bookings", "Devices", "Door", "Letter", "LoadList", "Overview", "Queries", "Update"]
