@@ -70,7 +70,7 @@ def run_broker_role(home: Home, *, mqtt_port: int, ws_port: int, stop: threading
     run_broker(home.path, mqtt_port=mqtt_port, ws_port=ws_port, logins=logins, choice=choice, stop=stop, on_ready=up)
 
 
-def run_tracker_role(home: Home, *, mqtt_url: str, unsafe: bool, stop: threading.Event, ready: Ready) -> None:
+def run_tracker_role(home: Home, *, mqtt_url: str, stop: threading.Event, ready: Ready, unsafe: bool = False) -> None:
     """Raises UnsafeError where what it receipts could be lost, unless that is accepted as `unsafe`."""
     from tracker.main import run_tracker
 

@@ -30,5 +30,7 @@ def first_key(home: Home) -> str:
     from tracker.booking import Bookings
 
     drawn = f"lsk_{home.secret('api-key')}"
-    Bookings(home.store(), home.clock).open_account(DEMO_ACCOUNT, key=drawn)
+    store = home.store()
+    Bookings(store, home.clock).open_account(DEMO_ACCOUNT, key=drawn)
+    store.close()
     return drawn
