@@ -19,6 +19,7 @@ COMMANDS = {
     "gap": "gap",
     "key": "key",
     "pin": "pin",
+    "network": "network",
     "track": "looking",
     "unmatched": "looking",
     "quarantine": "looking",

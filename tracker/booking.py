@@ -9,13 +9,15 @@ import msgspec
 
 from tracker.clock import Clock
 from tracker.domain.booking import BookedPiece, BookingRequest
-from tracker.domain.errors import BadBookingError, LastscanError, UnreadableLabelError
+from tracker.domain.errors import BadBookingError, BadItineraryError, LastscanError, UnreadableLabelError
 from tracker.domain.eta import promised
 from tracker.domain.handling import Kind
 from tracker.domain.ids import Candidate, Context, LicencePlate, S10Number, identify, is_ambiguous, scattered_serial
-from tracker.domain.itinerary import HORIZON, Itinerary, Leg, earliest, leg_on
+from tracker.domain.itinerary import Itinerary, Leg, joined
 from tracker.domain.network import Facility
 from tracker.domain.shipment import Piece, PieceKind
+from tracker.domain.timetable import Wish
+from tracker.planning import Planning
 from tracker.store import Store, Transaction
 from tracker.store.bodies import BookedPieces
 from tracker.store.fact_log import NewFact
@@ -54,6 +56,7 @@ class Bookings:
     def __init__(
         self, store: Store, clock: Clock, *, service_letters: str = SERVICE_LETTERS, country: str = COUNTRY
     ) -> None:
+        self._planning = Planning()
         self._store = store
         self._clock = clock
         self._service_letters = service_letters
@@ -155,18 +158,8 @@ class Bookings:
         ready_at = max(request.ready_at, now)
         if ready_at > now + AHEAD:
             raise BadBookingError("more than a year ahead", pointer="/ready_at")
-        timetable = tx.network.timetable(since=ready_at, until=ready_at + HORIZON)
-        rides = tx.network.rides([departure.name for departure in timetable])
-        capacity = {departure.name: departure.capacity for departure in timetable}
-        found = earliest(
-            timetable,
-            places,
-            origin=request.origin,
-            destination=request.destination,
-            ready_at=ready_at,
-            room=lambda name: capacity[name] - rides.get(name, 0),
-            pieces=len(request.pieces),
-        )
+        wish = Wish(0, request.origin, request.destination, ready_at, request.service, len(request.pieces))
+        found = self._planning.plan(tx, [wish])[0]
         if found is None:
             raise BadBookingError(
                 f"no way from {request.origin} to {request.destination} in the three days after {ready_at.isoformat()}",
@@ -175,20 +168,18 @@ class Bookings:
         return found
 
     def _chosen(self, tx: Transaction, request: BookingRequest) -> Itinerary:
-        known = tx.network.departures(request.legs)
-        place, at = request.origin, None
-        legs = []
-        for n, name in enumerate(request.legs):
-            departure = known.get(name)
-            if departure is None:
-                raise BadBookingError(f"no departure {name!r} in the timetable", pointer=f"/legs/{n}")
-            if departure.origin != place or (at is not None and departure.departs_at < at):
-                raise BadBookingError(f"{name} does not go on from {place}", pointer=f"/legs/{n}")
-            legs.append(leg_on(departure))
-            place, at = departure.destination, departure.arrives_at
-        if place != request.destination:
-            raise BadBookingError(f"the last leg ends at {place}", pointer="/legs")
-        return Itinerary(tuple(legs))
+        names = tx.network.known_as(request.legs)
+        for n, leg in enumerate(request.legs):
+            if leg not in names:
+                raise BadBookingError(f"no departure {leg!r} in the timetable", pointer=f"/legs/{n}")
+        known = tx.network.departures(names.values())
+        try:
+            return joined(
+                [known[names[leg]] for leg in request.legs], origin=request.origin, destination=request.destination
+            )
+        except BadItineraryError as wrong:
+            at = "" if wrong.leg is None else f"/{wrong.leg}"
+            raise BadBookingError(str(wrong), pointer=f"/legs{at}") from wrong
 
     def _numbers(self, tx: Transaction, request: BookingRequest, pinned: frozenset[str]) -> list[_Numbered]:
         """The number each piece goes by: its own where it has one, else a fresh S10 number."""

@@ -314,7 +314,7 @@ def _van_leaves(station: str, arrived_at: datetime) -> datetime:
 def _add_timetable(store: Store, day: date) -> None:
     ahead = [departure(run) for n in range(DAYS_AHEAD + 1) for run in runs_of(day + timedelta(days=n))]
     with store.writing() as tx:
-        tx.network.add_departures(ahead)
+        tx.network.keep_departures(ahead)
 
 
 def _register(home: Path, devices: Devices) -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from lastscan.demo.bookings import SURELY_MISSED, day_begins, intents
 from lastscan.demo.network import GATEWAYS, HUBS, departure, facilities, runs_of, station_of
 from tracker.domain.ids import DepartureName, LicencePlate
-from tracker.domain.itinerary import earliest
 from tracker.domain.network import FacilityKind
 from tracker.domain.shipment import PieceKind
+from tracker.domain.timetable import Timetable, Wish
 
 TODAY = date(2026, 11, 22)
 
@@ -78,17 +78,11 @@ def test_a_day_is_the_same_for_the_same_seed_and_another_for_the_next() -> None:
 
 def test_every_station_reaches_every_other_within_two_days() -> None:
     timetable = [departure(run) for day in range(3) for run in runs_of(TODAY + timedelta(days=day))]
-    timetable.sort(key=lambda each: (each.departs_at, each.name))
+    table = Timetable(facilities(), timetable)
     ready_at = datetime(2026, 11, 22, 18, tzinfo=UTC)
     for origin in GATEWAYS:
         for destination in set(GATEWAYS) - {origin}:
-            way = earliest(
-                timetable,
-                facilities(),
-                origin=station_of(origin),
-                destination=station_of(destination),
-                ready_at=ready_at,
-            )
+            way = table.way(Wish(0, station_of(origin), station_of(destination), ready_at))
             assert way is not None
             assert len(way.legs) >= 4
             assert way.arrives_at is not None

@@ -239,7 +239,7 @@ def test_a_booking_that_cannot_be_is_refused_with_the_field_to_mend(
 def test_chosen_legs_must_join_in_place_and_in_time(bookings: Bookings) -> None:
     early = replace(DEPARTURES[2], name="AS9/2026-11-21", departs_at=at(6), arrives_at=at(9))
     with bookings._store.writing() as tx:
-        tx.network.add_departures([early])
+        tx.network.keep_departures([early])
     with pytest.raises(BadBookingError, match="does not go on from DEN"):
         book(bookings, origin="SEA", destination="BOS", legs=(FEEDER, early.name))
     chosen = bookings.book(

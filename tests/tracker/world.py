@@ -147,7 +147,7 @@ class World:
         with self.store.writing() as tx:
             for place in PLACES:
                 tx.network.describe(place)
-            tx.network.add_departures(departures)
+            tx.network.keep_departures(departures)
         return self
 
     def device(self, site: str = "sea-st", dev: str | None = None) -> Device:

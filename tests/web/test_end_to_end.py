@@ -41,7 +41,7 @@ class Tracker:
         with self.store.writing() as tx:
             for place in (MIA, DFW, SEA, SEATTLE_STATION):
                 tx.network.describe(place)
-            tx.network.add_departures(
+            tx.network.keep_departures(
                 [
                     run("AA1044", MIA, DFW, at(10, 0), at(13, 5)),
                     run("AA1167", DFW, SEA, at(14, 15), at(18, 35)),

@@ -25,6 +25,14 @@ class BadNetworkError(LastscanError):
     """A facility or departure makes no sense: named, kept aside, the rest goes on."""
 
 
+class BadItineraryError(LastscanError):
+    """Legs do not join in place and time; `leg` is the first that does not, from 0; None where the end is wrong."""
+
+    def __init__(self, message: str, *, leg: int | None) -> None:
+        super().__init__(message)
+        self.leg = leg
+
+
 class UnknownDeviceError(LastscanError):
     """No such device is registered: `lastscan device add` registers one."""
 

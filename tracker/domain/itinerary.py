@@ -1,11 +1,12 @@
-"""The plan: a piece's chain of legs, and the earliest way through the timetable."""
+"""The plan: a piece's chain of legs, as booked and as re-planned since. `timetable.py` finds the earliest."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tracker.domain.errors import BadItineraryError
 from tracker.domain.handling import EventKey
-from tracker.domain.network import Departure, Facility
+from tracker.domain.network import Departure
 
 HORIZON = timedelta(days=3)
 """How far ahead a way through the timetable is looked for."""
@@ -84,46 +85,15 @@ def leg_on(departure: Departure) -> Leg:
     return Leg(departure.name, departure.origin, departure.destination, departure.departs_at, departure.arrives_at)
 
 
-def earliest(
-    departures: Iterable[Departure],
-    facilities: Mapping[str, Facility],
-    *,
-    origin: str,
-    destination: str,
-    ready_at: datetime,
-    room: Callable[[str], int] = lambda departure: 1,
-    pieces: int = 1,
-) -> Itinerary | None:
-    """The itinerary that arrives first, or None where there is no way.
-
-    `departures` come in order of departure (the connection scan of Dibbelt and others, 2013). A piece catches one
-    when it is at the origin by its cut-off, or has its minimum connection time there if it came in on another leg;
-    a departure that has left, or has less than `pieces` of `room`, is passed over.
-    """
-    if origin == destination:
-        return Itinerary()
-    there: dict[str, datetime] = {origin: ready_at}
-    came_by: dict[str, Departure] = {}
-    for departure in departures:
-        if destination in there and departure.departs_at >= there[destination]:
-            break
-        since = there.get(departure.origin)
-        if since is None or departure.left_at is not None:
-            continue
-        handling = departure.cutoff
-        if departure.origin in came_by and departure.origin in facilities:
-            handling = max(handling, facilities[departure.origin].minimum_connection)
-        if since + handling > departure.departs_at or room(departure.name) < pieces:
-            continue
-        known = there.get(departure.destination)
-        if known is None or departure.arrives_at < known:
-            there[departure.destination] = departure.arrives_at
-            came_by[departure.destination] = departure
-    if destination not in came_by:
-        return None
-    legs: list[Leg] = []
-    place = destination
-    while place != origin:
-        legs.append(leg_on(came_by[place]))
-        place = came_by[place].origin
-    return Itinerary(tuple(reversed(legs)))
+def joined(departures: Sequence[Departure], *, origin: str, destination: str) -> Itinerary:
+    """The itinerary over departures somebody chose; BadItineraryError where they do not join in place and time."""
+    place, since = origin, None
+    for at, departure in enumerate(departures):
+        if departure.origin != place or (since is not None and departure.leaves_at < since):
+            raise BadItineraryError(f"{departure.name} does not go on from {place}", leg=at)
+        if departure.cancelled:
+            raise BadItineraryError(f"{departure.name} is cancelled", leg=at)
+        place, since = departure.destination, departure.expected_arrival
+    if place != destination:
+        raise BadItineraryError(f"the last leg ends at {place}", leg=None)
+    return Itinerary(tuple(leg_on(departure) for departure in departures))

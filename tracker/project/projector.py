@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from tracker.clock import Clock
+from tracker.planning import Planning
 from tracker.project import match, settle
 from tracker.project.match import Matched, News
 from tracker.project.replan import missed, replan
@@ -17,6 +18,7 @@ class Projector:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._planning = Planning()
 
     def step(self, limit: int = 500) -> int:
         """Takes the next facts of the log, at most `limit`; answers how many there were."""
@@ -30,7 +32,7 @@ class Projector:
             found = match.match(tx, facts)
             match.keep(tx, found)
             _claim(tx, found)
-            work_off(tx, found.news, departed=found.departed, now=self._clock.now())
+            work_off(tx, self._planning, found.news, departed=found.departed, now=self._clock.now())
             tx.log.move(PROJECT, facts[-1].pos)
             return len(facts)
 
@@ -47,11 +49,18 @@ class Projector:
             departed = match.claim(tx, waiting).departed if waiting else ()
             now = self._clock.now()
             due = tx.timelines.due_for_judgement(now, limit)
-            work_off(tx, {piece: News() for piece in due}, departed=departed, now=now)
+            work_off(tx, self._planning, {piece: News() for piece in due}, departed=departed, now=now)
             return len(due) + len(waiting)
 
 
-def work_off(tx: Transaction, news: Mapping[int, News], *, departed: Collection[str] = (), now: datetime) -> None:
+def work_off(
+    tx: Transaction,
+    planning: Planning,
+    news: Mapping[int, News],
+    *,
+    departed: Collection[str] = (),
+    now: datetime,
+) -> None:
     """Folds and judges the pieces with news and those planned on what departed, and keeps what came of it."""
     touched = {**news, **_riders(tx, departed, news)}
     if not touched:
@@ -61,7 +70,7 @@ def work_off(tx: Transaction, news: Mapping[int, News], *, departed: Collection[
     if stuck:  # room is counted by what is kept: first everybody else, then they, one after the other
         waiting = {each.known.id for each, _ in stuck}
         settle.keep(tx, [each for each in settled if each.known.id not in waiting], now=now)
-        settled = replan(tx, stuck)
+        settled = replan(tx, planning, stuck)
     settle.keep(tx, settled, now=now)
     settle.mistrust(tx, tripped, now=now)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tracker.clock import Clock
+from tracker.planning import Planning
 from tracker.project import match, settle
 from tracker.project.match import News
 from tracker.project.projector import Projector, work_off
@@ -95,6 +96,7 @@ def _departures(store: Store, clock: Clock) -> None:
 def _pieces(store: Store, clock: Clock) -> Iterator[tuple[int, tuple[str, str]]]:
     """Every piece from all its facts; yields those that differed."""
     last = 0
+    planning = Planning()
     while True:
         with store.writing() as tx:
             tx.log.claim(PROJECT)
@@ -103,7 +105,7 @@ def _pieces(store: Store, clock: Clock) -> Iterator[tuple[int, tuple[str, str]]]
                 return
             now = clock.now()
             due = tx.timelines.due_among(ids, now)  # what time has brought meanwhile is no difference
-            work_off(tx, {piece: News() for piece in due}, now=now)
+            work_off(tx, planning, {piece: News() for piece in due}, now=now)
             facts = tx.log.of_pieces(ids)
             attached = set(match.match(tx, _all(facts)).pieces)
             strays = [(of, fact.pos) for of, each in facts.items() for fact in each if (of, fact.pos) not in attached]

@@ -14,6 +14,7 @@ from tracker.domain.errors import MistakeError, UnkeepableError
 from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.judge import TRY_AGAIN, judge, judge_again_at
+from tracker.domain.movements import known as known_of
 from tracker.domain.network import Departure
 from tracker.domain.notices import NOTICE_RULES, Judgement, Notice, notices_owed
 from tracker.domain.situation import Situation
@@ -219,7 +220,7 @@ def mistrust(tx: Transaction, tripped: Sequence[KnownPiece], *, now: datetime) -
 
 def happened(tx: Transaction, departures: Mapping[str, Departure], facts: Mapping[str, Sequence[KeptFact]]) -> set[int]:
     """When they left and landed, from the scans of their cards; the pieces of those for which that changed."""
-    moved = set()
+    moved = {}
     for name, departure in departures.items():
         seen = progress(timeline(fact.event for fact in facts[name]))
         left = seen.seen(Kind.DEPART, departure.origin)
@@ -228,8 +229,8 @@ def happened(tx: Transaction, departures: Mapping[str, Departure], facts: Mappin
         # A landing only known by when we heard of it may be hours old: taken at its word it would call pieces late.
         landed_at = landed.first_at if landed and not landed.estimated else None
         if (left_at, landed_at) != (departure.left_at, departure.landed_at):
-            tx.network.happened(name, left_at=left_at, landed_at=landed_at)
-            moved.add(name)
+            moved[name] = known_of((), left_at=left_at, landed_at=landed_at)
+    tx.network.happened(moved)
     return tx.network.riders(moved) if moved else set()
 
 

@@ -265,6 +265,18 @@ class FactLog:
         fill(self._connection, facts, _COLUMNS, [_row(stream, fact)])
         return int(self._connection.execute(there).scalar_one())
 
+    def append_new(self, origin: str, new: Sequence[NewFact]) -> set[str]:
+        """Adds those whose key is not there yet and answers their keys. Needs `lock`."""
+        if not new:
+            return set()
+        stream = self.stream(origin)
+        keyed = {fact.key: fact for fact in new if fact.key is not None}
+        asked = {"of_stream": stream.id, WANTED: list(keyed)}
+        for key in self._connection.execute(_KEYS_THERE, asked).scalars():
+            del keyed[key]
+        fill(self._connection, facts, _COLUMNS, [_row(stream, fact) for fact in keyed.values()])
+        return set(keyed)
+
     # reading
 
     def after(self, pos: int, limit: int) -> list[KeptFact]:
@@ -469,3 +481,6 @@ def _kept(row: sa.Row[Any]) -> KeptFact:
         operator=row.operator,
     )
     return KeptFact(row.pos, event, row.sym, row.body)
+
+
+_KEYS_THERE = sa.select(facts.c.key).where(facts.c.stream == sa.bindparam("of_stream"), among(facts.c.key))

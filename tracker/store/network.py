@@ -1,46 +1,52 @@
 """Facilities and departures."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
+from tracker.domain.movements import Known
 from tracker.domain.network import Departure, Facility, Mode
 from tracker.store.among import WANTED, among
-from tracker.store.schema import departures, facilities, pieces, planned_rides
+from tracker.store.bulk import upsert
+from tracker.store.engine import Instant
+from tracker.store.schema import departure_aliases, departures, facilities, pieces, planned_rides
 from tracker.store.settings import Meta
+
+_DEPARTURES_VERSION, _FACILITIES_VERSION = "departures_version", "facilities_version"
 
 
 class KnownPlaces:
     """The facilities as last read: they seldom change, and everything asks for them. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self.last: tuple[str | None, dict[str, Facility]] | None = None
+        self.last: tuple[int, dict[str, Facility]] | None = None
 
 
 class NetworkTables:
     def __init__(self, connection: sa.Connection, places: KnownPlaces | None = None) -> None:
         self._connection = connection
         self._places = places or KnownPlaces()
-        self._described = False  # here and perhaps never committed: not for others to know
+        self._before: tuple[int, int] | None = None  # the versions when this transaction first changed something
 
     def facilities(self) -> dict[str, Facility]:
         """Every facility by its code. Not to be changed."""
-        version = self._version()
+        version = self.versions()[1]
+        committed = version == self.committed_versions()[1]
         last = self._places.last
-        if last is not None and last[0] == version and not self._described:
+        if last is not None and last[0] == version and committed:
             return last[1]
         rows = self._connection.execute(sa.select(facilities.c.described))
         known = [msgspec.json.decode(row.described, type=Facility) for row in rows]
         found = {place.code: place for place in known}
-        if not self._described:
+        if committed:
             self._places.last = version, found
         return found
 
     def describe(self, place: Facility, *, complete: bool = True) -> None:
         """Adds a facility or says more about one that was only a name so far."""
+        self._changed(_FACILITIES_VERSION)
         spelled = msgspec.json.encode(place).decode()
         where = facilities.c.code == place.code
         known = self._connection.execute(
@@ -50,25 +56,55 @@ class NetworkTables:
             self._connection.execute(
                 sa.insert(facilities).values(code=place.code, described=spelled, complete=complete)
             )
-        self._described = True
-        Meta(self._connection).next_number(_FACILITIES_VERSION)
-
-    def _version(self) -> str | None:
-        return Meta(self._connection).get(_FACILITIES_VERSION)
 
     def know(self, code: str) -> None:
         """A site that nobody described works at once, in UTC, until somebody does."""
         if self._connection.execute(sa.select(facilities.c.code).where(facilities.c.code == code)).scalar() is None:
             self.describe(Facility(code), complete=False)
 
-    def add_departures(self, added: Iterable[Departure]) -> int:
-        """Adds those not known yet, by name; answers how many were new."""
-        fresh = {d.name: d for d in added}
-        known = set(self.departures(fresh))
-        rows = [_row(d) for name, d in fresh.items() if name not in known]
-        if rows:
-            self._connection.execute(sa.insert(departures), rows)
-        return len(rows)
+    def keep_departures(self, kept: Sequence[Departure]) -> tuple[int, int]:
+        """Adds these, or changes what the timetable says of those known already; answers how many were new and how
+        many changed. What happened to them is no matter of the timetable and stays as it is."""
+        rows = [_row(d) for d in kept]
+        if not rows:
+            return 0, 0
+        before = self._count()
+        version = self._changed()
+        adding = upsert(self._connection)(departures)
+        given = adding.excluded
+        leaves_at = sa.func.coalesce(departures.c.left_at, departures.c.estimated_departure, given.departs_at)
+        self._connection.execute(
+            adding.on_conflict_do_update(
+                index_elements=[departures.c.name],
+                set_={**{name: given[name] for name in _PLANNED}, "leaves_at": leaves_at, "version": given.version},
+                where=sa.or_(*(departures.c[name].is_distinct_from(given[name]) for name in _PLANNED)),
+            ),
+            [{**row, "version": version} for row in rows],
+        )
+        added = self._count() - before
+        touched = sa.select(sa.func.count()).where(departures.c.version == version)
+        return added, self._connection.execute(touched).scalar_one() - added
+
+    def keep_aliases(self, aliases: Mapping[str, str]) -> None:
+        """Other names, each of a departure that is known: the marketing names of a code share."""
+        if not aliases:
+            return
+        adding = upsert(self._connection)(departure_aliases)
+        self._connection.execute(
+            adding.on_conflict_do_update(
+                index_elements=[departure_aliases.c.alias], set_={"departure": adding.excluded.departure}
+            ),
+            [{"alias": alias, "departure": name} for alias, name in aliases.items()],
+        )
+
+    def known_as(self, names: Collection[str]) -> dict[str, str]:
+        """The departure each of these names means, its own or an alias; without those that mean none."""
+        wanted = {WANTED: list(names)}
+        return {row[0]: row[1] for query in (_ALIASES, _NAMES) for row in self._connection.execute(query, wanted)}
+
+    def origins(self, names: Collection[str]) -> dict[str, str]:
+        """Where each of these departures begins that is known."""
+        return {row.name: row.origin for row in self._connection.execute(_ORIGINS, {WANTED: list(names)})}
 
     def departures(self, names: Iterable[str]) -> dict[str, Departure]:
         rows = self._connection.execute(_DEPARTURES, {WANTED: list(names)})
@@ -80,37 +116,75 @@ class NetworkTables:
         return {row.name: _departure(row) for row in self._connection.execute(query)}
 
     def timetable(self, *, since: datetime, until: datetime) -> list[Departure]:
-        """All departures scheduled in this time, in order of departure."""
-        due = departures.c.departs_at.between(since, until)
-        query = sa.select(departures).where(due)
-        rows = self._connection.execute(query.order_by(departures.c.departs_at, departures.c.name))
+        """All departures that leave from `since` to before `until`, as far as is known."""
+        due = sa.and_(departures.c.leaves_at >= since, departures.c.leaves_at < until)
+        query = sa.select(departures).where(due).order_by(departures.c.leaves_at, departures.c.name)
+        return [_departure(row) for row in self._connection.execute(query)]
+
+    # what changed, for those who keep the timetable in mind
+
+    def versions(self) -> tuple[int, int]:
+        """Of departures and of facilities: another number after each change."""
+        meta = Meta(self._connection)
+        return int(meta.get(_DEPARTURES_VERSION) or 0), int(meta.get(_FACILITIES_VERSION) or 0)
+
+    def changed_since(self, version: int) -> list[Departure]:
+        rows = self._connection.execute(sa.select(departures).where(departures.c.version > version))
         return [_departure(row) for row in rows]
+
+    @property
+    def uncommitted(self) -> bool:
+        """Whether this transaction changes the network, so that what it sees may yet be undone."""
+        return self._before is not None
+
+    def committed_versions(self) -> tuple[int, int]:
+        """The versions up to which nothing this transaction sees can be undone."""
+        return self._before or self.versions()
+
+    def _changed(self, what: str = _DEPARTURES_VERSION) -> int:
+        """The version under which a change is kept."""
+        self._before = self._before or self.versions()
+        return Meta(self._connection).next_number(what) + 1
+
+    def _count(self) -> int:
+        return self._connection.execute(sa.select(sa.func.count()).select_from(departures)).scalar_one()
 
     def under_way(self, *, now: datetime, limit: int = 40) -> list[Departure]:
         """Those that left and have not arrived, then the next to go."""
         gone = sa.and_(departures.c.left_at.isnot(None), departures.c.landed_at.is_(None))
-        soon = departures.c.departs_at.between(now - timedelta(hours=12), now + timedelta(hours=3))
-        waiting = sa.and_(departures.c.left_at.is_(None), departures.c.departs_at > now)
+        soon = departures.c.leaves_at.between(now - timedelta(hours=12), now + timedelta(hours=3))
+        waiting = sa.and_(departures.c.left_at.is_(None), departures.c.leaves_at > now, ~departures.c.cancelled)
         query = sa.select(departures).where(soon, sa.or_(gone, waiting))
         rows = self._connection.execute(
-            query.order_by(departures.c.left_at.is_(None), departures.c.departs_at).limit(limit)
+            query.order_by(departures.c.left_at.is_(None), departures.c.leaves_at).limit(limit)
         )
         return [_departure(row) for row in rows]
 
-    def happened(self, name: str, *, left_at: datetime | None, landed_at: datetime | None) -> None:
-        values = {"left_at": left_at, "landed_at": landed_at}
-        self._connection.execute(sa.update(departures).where(departures.c.name == name).values(**values))
+    def happened(self, known: Mapping[str, Known]) -> None:
+        """What has come of these departures: estimates, actual times, cancelled, diverted, their tails."""
+        if not known:
+            return
+        leaves_at = sa.func.coalesce(
+            sa.bindparam("left_at", type_=Instant), sa.bindparam("estimated_departure", type_=Instant)
+        )
+        self._connection.execute(
+            sa.update(departures)
+            .where(departures.c.name == sa.bindparam("named"))
+            .values(
+                **{name: sa.bindparam(name) for name in _STATE},
+                leaves_at=sa.func.coalesce(leaves_at, departures.c.departs_at),
+                version=self._changed(),
+            ),
+            [{"named": name, **{field: getattr(state, field) for field in _STATE}} for name, state in known.items()],
+        )
 
-    def rides(self, names: Sequence[str]) -> Mapping[str, int]:
-        """How many pieces are planned on each of these."""
-        counted: dict[str, int] = {}
-        for at in range(0, len(names), 500):
-            wanted = planned_rides.c.departure.in_(names[at : at + 500])
-            query = sa.select(planned_rides.c.departure, sa.func.count()).where(wanted, planned_rides.c.in_force)
-            counted.update(
-                (row[0], row[1]) for row in self._connection.execute(query.group_by(planned_rides.c.departure))
-            )
-        return counted
+    def room(self, names: Collection[str]) -> dict[str, int]:
+        """How many pieces each of these departures still takes."""
+        wanted = {WANTED: list(names)}
+        free = {row.name: row.capacity for row in self._connection.execute(_CAPACITIES, wanted)}
+        for name, rides in self._connection.execute(_RIDES, wanted):
+            free[name] -= rides
+        return free
 
     def load_of(self, departure: str) -> list[tuple[str, str]]:
         """Number and destination of every piece whose plan in force takes this departure."""
@@ -124,6 +198,25 @@ class NetworkTables:
         return set(self._connection.execute(_RIDERS, {WANTED: names}).scalars())
 
 
+_PLANNED = (
+    "origin",
+    "destination",
+    "mode",
+    "departs_at",
+    "arrives_at",
+    "capacity",
+    "cutoff_min",
+    "origin_terminal",
+    "destination_terminal",
+    "services",
+    "planned_tail",
+)
+"""What the timetable says."""
+
+_STATE = ("tail", "estimated_departure", "estimated_arrival", "left_at", "landed_at", "cancelled", "diverted_to")
+"""What is known since."""
+
+
 def _row(d: Departure) -> dict[str, object]:
     return {
         "name": d.name,
@@ -134,13 +227,16 @@ def _row(d: Departure) -> dict[str, object]:
         "arrives_at": d.arrives_at,
         "capacity": d.capacity,
         "cutoff_min": int(d.cutoff.total_seconds() // 60),
-        "left_at": d.left_at,
-        "landed_at": d.landed_at,
+        "origin_terminal": d.origin_terminal,
+        "destination_terminal": d.destination_terminal,
+        "services": " ".join(d.services),
+        "planned_tail": d.tail,
+        "leaves_at": d.departs_at,
     }
 
 
 def _departure(row: sa.Row[tuple[object, ...]]) -> Departure:
-    planned = Departure(
+    return Departure(
         name=row.name,
         origin=row.origin,
         destination=row.destination,
@@ -149,10 +245,21 @@ def _departure(row: sa.Row[tuple[object, ...]]) -> Departure:
         mode=Mode(row.mode),
         capacity=row.capacity,
         cutoff=timedelta(minutes=row.cutoff_min),
+        origin_terminal=row.origin_terminal,
+        destination_terminal=row.destination_terminal,
+        services=tuple(row.services.split()),
+        **{**{name: getattr(row, name) for name in _STATE}, "tail": row.tail or row.planned_tail},
     )
-    return replace(planned, left_at=row.left_at, landed_at=row.landed_at)
 
 
-_FACILITIES_VERSION = "facilities"
 _DEPARTURES = sa.select(departures).where(among(departures.c.name))
+_NAMES = sa.select(departures.c.name, departures.c.name.label("same")).where(among(departures.c.name))
+_ALIASES = sa.select(departure_aliases).where(among(departure_aliases.c.alias))
+_ORIGINS = sa.select(departures.c.name, departures.c.origin).where(among(departures.c.name))
+_CAPACITIES = sa.select(departures.c.name, departures.c.capacity).where(among(departures.c.name))
+_RIDES = (
+    sa.select(planned_rides.c.departure, sa.func.count())
+    .where(among(planned_rides.c.departure), planned_rides.c.in_force)
+    .group_by(planned_rides.c.departure)
+)
 _RIDERS = sa.select(planned_rides.c.piece).where(among(planned_rides.c.departure))

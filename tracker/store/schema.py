@@ -175,12 +175,30 @@ departures = Table(
     Column("origin", Text, nullable=False),
     Column("destination", Text, nullable=False),
     Column("mode", Text, nullable=False),
-    Column("departs_at", Instant, nullable=False, index=True),
+    Column("departs_at", Instant, nullable=False),
     Column("arrives_at", Instant, nullable=False),
     Column("capacity", Integer, nullable=False),
     Column("cutoff_min", Integer, nullable=False),
+    Column("origin_terminal", Text),
+    Column("destination_terminal", Text),
+    Column("services", Text, nullable=False, server_default=""),
+    Column("planned_tail", Text),
+    Column("tail", Text),
+    Column("estimated_departure", Instant),
+    Column("estimated_arrival", Instant),
     Column("left_at", Instant),
     Column("landed_at", Instant),
+    Column("cancelled", Boolean, nullable=False, server_default=sa.false()),
+    Column("diverted_to", Text),
+    Column("leaves_at", Instant, nullable=False, index=True),
+    Column("version", BigInteger, nullable=False, index=True),
+)
+
+departure_aliases = Table(
+    "departure_aliases",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("departure", ForeignKey("departures.name"), nullable=False),
 )
 
 people = Table(

@@ -5,6 +5,7 @@ from tracker.domain.ids.identify import identify
 from tracker.domain.ids.link import linked_number
 from tracker.domain.ids.names import (
     DepartureName,
+    carrier_of,
     facility_code,
     facility_of_site,
     is_departure,
@@ -25,6 +26,7 @@ __all__ = [
     "DepartureName",
     "LicencePlate",
     "S10Number",
+    "carrier_of",
     "facility_code",
     "facility_of_site",
     "identify",

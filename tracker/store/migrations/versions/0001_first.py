@@ -62,11 +62,29 @@ def upgrade() -> None:
     sa.Column('arrives_at', sa.BigInteger(), nullable=False),
     sa.Column('capacity', sa.Integer(), nullable=False),
     sa.Column('cutoff_min', sa.Integer(), nullable=False),
+    sa.Column('origin_terminal', sa.Text(), nullable=True),
+    sa.Column('destination_terminal', sa.Text(), nullable=True),
+    sa.Column('services', sa.Text(), server_default='', nullable=False),
+    sa.Column('planned_tail', sa.Text(), nullable=True),
+    sa.Column('tail', sa.Text(), nullable=True),
+    sa.Column('estimated_departure', sa.BigInteger(), nullable=True),
+    sa.Column('estimated_arrival', sa.BigInteger(), nullable=True),
     sa.Column('left_at', sa.BigInteger(), nullable=True),
     sa.Column('landed_at', sa.BigInteger(), nullable=True),
+    sa.Column('cancelled', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('diverted_to', sa.Text(), nullable=True),
+    sa.Column('leaves_at', sa.BigInteger(), nullable=False),
+    sa.Column('version', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name')
     )
-    op.create_index(op.f('ix_departures_departs_at'), 'departures', ['departs_at'], unique=False)
+    op.create_index(op.f('ix_departures_leaves_at'), 'departures', ['leaves_at'], unique=False)
+    op.create_index(op.f('ix_departures_version'), 'departures', ['version'], unique=False)
+    op.create_table('departure_aliases',
+    sa.Column('alias', sa.Text(), nullable=False),
+    sa.Column('departure', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['departure'], ['departures.name'], ),
+    sa.PrimaryKeyConstraint('alias')
+    )
     op.create_table('devices',
     sa.Column('dev', sa.Text(), nullable=False),
     sa.Column('password_hash', sa.Text(), nullable=False),
@@ -400,7 +418,9 @@ def downgrade() -> None:
     op.drop_table('meta')
     op.drop_table('facilities')
     op.drop_table('devices')
-    op.drop_index(op.f('ix_departures_departs_at'), table_name='departures')
+    op.drop_table('departure_aliases')
+    op.drop_index(op.f('ix_departures_version'), table_name='departures')
+    op.drop_index(op.f('ix_departures_leaves_at'), table_name='departures')
     op.drop_table('departures')
     op.drop_index('deliveries_unreported', table_name='deliveries', sqlite_where=sa.text('reported != state'), postgresql_where=sa.text('reported != state'))
     op.drop_index('deliveries_due', table_name='deliveries', sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))

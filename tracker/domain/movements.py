@@ -1,0 +1,50 @@
+"""What is heard about departures: estimates, actual times, cancellations, diversions, other tails."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tracker.domain.network import Departure
+
+Said = Mapping[str, datetime | str | bool | None]
+"""One update: the fields of `Known` it names. None takes back what was said before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one departure beside its timetable."""
+
+    tail: str | None = None
+    estimated_departure: datetime | None = None
+    estimated_arrival: datetime | None = None
+    left_at: datetime | None = None
+    landed_at: datetime | None = None
+    cancelled: bool = False
+    diverted_to: str | None = None
+
+    def of(self, departure: Departure) -> Departure:
+        """The departure with what is known of it, and nothing that was known before."""
+        return replace(
+            departure,
+            tail=self.tail or departure.tail,
+            estimated_departure=self.estimated_departure,
+            estimated_arrival=self.estimated_arrival,
+            left_at=self.left_at,
+            landed_at=self.landed_at,
+            cancelled=self.cancelled,
+            diverted_to=self.diverted_to,
+        )
+
+
+def known(updates: Iterable[Said], *, left_at: datetime | None = None, landed_at: datetime | None = None) -> Known:
+    """All updates, in the order in which they were true: of each field the last counts.
+
+    `left_at` and `landed_at` are what scans of the departure's card say; who flies it knows better.
+    """
+    merged: dict[str, object] = {}
+    for said in updates:
+        merged.update(said)
+    found = Known(**{name: value for name, value in merged.items() if value is not None})  # type: ignore[arg-type]
+    if found.cancelled:  # it never left, whatever card was scanned
+        return found
+    return replace(found, left_at=found.left_at or left_at, landed_at=found.landed_at or landed_at)
