@@ -6,7 +6,7 @@ looked at once. Kept by days, so that what changes touches one day.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -110,12 +110,12 @@ class Timetable:
         ready_at = self._place(wish.origin).handled_from(wish.ready_at).astimezone(UTC)
         return [(ready_at + timedelta(days=n)).date() for n in range(HORIZON.days + 1)]
 
-    def way(self, wish: Wish, *, full: Collection[str] = ()) -> Itinerary | None:
+    def way(self, wish: Wish, *, full: Container[str] = ()) -> Itinerary | None:
         """The itinerary that arrives first, or None where there is no way within the horizon."""
         return self.ways(wish, {wish.destination}, full=full)[wish.destination]
 
     def ways(
-        self, wish: Wish, destinations: Collection[str], *, full: Collection[str] = ()
+        self, wish: Wish, destinations: Collection[str], *, full: Container[str] = ()
     ) -> dict[str, Itinerary | None]:
         """The earliest way to each of these from where the wish begins.
 
