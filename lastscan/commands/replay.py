@@ -143,7 +143,7 @@ def _line(decided: Decided) -> str:
         "flight": decided.flight.split("/")[0],
         "probability": round(decided.probability, 4),
         "standing": decided.standing,
-        "because": decided.why.sentence.format_map(decided.why.values),
+        "because": decided.because,
         "new_legs": [
             {
                 "flight": leg.departure.split("/")[0],

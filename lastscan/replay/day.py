@@ -4,7 +4,6 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -17,7 +16,6 @@ from tracker.domain.forecast.outlook import Outlook
 from tracker.domain.forecast.tables import Tables
 from tracker.domain.hold import Aboard, LateComer, weight
 from tracker.domain.itinerary import Leg
-from tracker.domain.why import Facts, Why, because
 
 FIRST_LOOK = 180
 """Minutes before its first departure at which a bag's plan is looked at, news or not."""
@@ -51,7 +49,7 @@ class Kind(StrEnum):
 
 
 class Decided(NamedTuple):
-    """One thing decided at one minute; `leg` counts from one. A notice also says who is told, by what, and why."""
+    """One thing decided at one minute; `leg` counts from one. A notice also says who is told, and for which cause."""
 
     at: int
     bag: str
@@ -60,7 +58,7 @@ class Decided(NamedTuple):
     flight: str
     probability: float
     standing: bool  # whether an alert of the desk stands for the bag
-    why: Why
+    because: str
     new_legs: tuple[Leg, ...] = ()
     eta: int | None = None
     recipient: str = ""
@@ -117,7 +115,7 @@ class Day:
         for bag in self._bags:
             self._first_looks[bag.legs[0].departs - FIRST_LOOK].append(bag)
         self._ways = Ways(runs, minimum)
-        self._told: set[tuple[str, str]] = set()
+        self._noticed: set[tuple[str, str]] = set()
         self._outlook = Outlook(tables, self._board, 0)
         self._due: defaultdict[int, list[Run]] = defaultdict(list)
         for name in sorted({leg for bag in self._bags for leg in bag.plan.legs[1:]}):
@@ -205,11 +203,11 @@ class Day:
         run, inbound = bag.legs[at], bag.legs[at - 1] if at else None
         bag.broken = True
         if kind is Kind.LEG_CANCELLED:
-            why = because(CANCELLED, {"departure": run.name, "facility": run.origin})
+            why = CANCELLED.format(departure=run.name, facility=run.origin)
         else:
             assert inbound is not None
             assert run.left is not None
-            why = self._because(MISSED, inbound, run, left_at=instant(run.left))
+            why = self._told(MISSED, inbound, run, left_at=run.left)
         legs = self._way_on(bag, at, now)
         decided = Decided(now, bag.plan.bag, kind, at + 1, run.name, 1.0, True, why, legs, self._eta(self._on(legs)))
         yield decided
@@ -232,10 +230,8 @@ class Day:
         bag.legs[at:] = self._on(legs)
         for run in bag.legs[at:]:
             self._riders[run.name][bag.place] = bag
-        why, eta = (
-            because(ANOTHER_WAY, {"departure": legs[0].departure, "facility": legs[0].origin}),
-            self._eta(bag.legs),
-        )
+        why = ANOTHER_WAY.format(departure=legs[0].departure, facility=legs[0].origin)
+        eta = self._eta(bag.legs)
         decided = Decided(now, bag.plan.bag, Kind.REPLANNED, at + 1, missed.name, 1.0, True, why, legs, eta)
         yield decided
         if not told:
@@ -266,7 +262,7 @@ class Day:
         alert = bag.alerts.pop(run.name, None)
         if alert is None:
             return
-        why, eta = self._because(MADE, bag.legs[at - 1], run), self._eta(bag.legs)
+        why, eta = self._told(MADE, bag.legs[at - 1], run), self._eta(bag.legs)
         decided = Decided(now, bag.plan.bag, Kind.WITHDRAWN, at + 1, run.name, chance, bag.standing, why, (), eta)
         yield decided
         if alert.warned:
@@ -308,8 +304,8 @@ class Day:
         about = f"{Kind.CONNECTION_AT_RISK}:{piece}" if kind is Kind.WITHDRAWN else piece
         cause = f"{kind}:{about}:{decided.flight}"
         told = (cause, bag.plan.recipient)
-        if told not in self._told:
-            self._told.add(told)
+        if told not in self._noticed:
+            self._noticed.add(told)
             yield decided._replace(kind=Kind.NOTICE, recipient=bag.plan.recipient, cause=cause)
 
     # --- what it is judged by ---
@@ -318,18 +314,15 @@ class Day:
         if now in (inbound.left, inbound.landed) and (inbound.name, run.name) in _pairs(bag.plan.legs):
             self.looks.append(Look(bag.plan.bag, inbound.name, run.name, now == inbound.landed, chance))
 
-    def _risk(self, inbound: Run, run: Run) -> Why:
+    def _risk(self, inbound: Run, run: Run) -> str:
         lands, leaves = self._outlook.lands(inbound), self._outlook.leaves(run)
-        return self._because(AT_RISK, inbound, run, lands_at=instant(lands), leaves_at=instant(leaves))
+        return self._told(AT_RISK, inbound, run, lands_at=lands, leaves_at=leaves)
 
-    def _because(self, sentence: str, inbound: Run, run: Run, **instants: datetime) -> Why:
-        facts: Facts = {
-            "inbound": inbound.name,
-            "departure": run.name,
-            "facility": run.origin,
-            "minimum": self._minimum,
-        }
-        return because(sentence, {**facts, **instants})
+    def _told(self, sentence: str, inbound: Run, run: Run, **minutes: int) -> str:
+        instants = {name: instant(at).isoformat() for name, at in minutes.items()}
+        return sentence.format(
+            inbound=inbound.name, departure=run.name, facility=run.origin, minimum=self._minimum, **instants
+        )
 
     def _eta(self, legs: Sequence[Run]) -> int | None:
         return self._outlook.lands(legs[-1]) if legs else None
