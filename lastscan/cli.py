@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -58,10 +59,13 @@ def lastscan() -> None:
     """One true timeline of every parcel and bag, and the right person told once."""
 
 
-def main() -> None:
-    """Runs the command; an error that somebody can mend ends it with one line and its exit code."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Runs the command, of these words or of those this process was called with, and ends the process.
+
+    An error that somebody can mend ends it with one line and its exit code.
+    """
     try:
-        lastscan(prog_name="lastscan")
+        lastscan(None if words is None else list(words), prog_name="lastscan")
     except Exception as wrong:
         line, code = _for_people(wrong)
         if line is None:

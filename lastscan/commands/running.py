@@ -225,11 +225,9 @@ def _start_all(
         from lastscan.demo import conductor
 
         conductor.prepare(home.path, engine, seed=seed, now=datetime.now(UTC), speed=speed)
-        if not smtp:
-            from lastscan import mailbox
-
-            smtp, close = mailbox.start(home.mailbox)
-            afterwards.callback(close)
+    letters = port_or_free(0, "127.0.0.1", insist=True) if demo and not smtp else None
+    if letters is not None:
+        smtp = f"smtp://127.0.0.1:{letters}"
     engine.dispose()
     first_key(home)
     afterwards.callback(supervisor.shut_down)
@@ -240,6 +238,11 @@ def _start_all(
     supervisor.start("tracker", "--mqtt", choice.url or f"mqtt://127.0.0.1:{broker_port}", *anyhow)
     supervisor.start("notify", "--pages", f"http://{host}:{web_port}", *mail)
     supervisor.start("web", "--host", host, "--port", str(web_port))
+    if letters is not None:
+        from lastscan import mailbox
+
+        _, close = mailbox.start(home.mailbox, letters)  # a thread: roles that are started after it begin anew
+        afterwards.callback(close)
     supervisor.wait_for("broker", "tracker", "notify", "web")
 
 
