@@ -21,6 +21,7 @@ COMMANDS = {
     "key": "key",
     "pin": "pin",
     "network": "network",
+    "feed": "feed",
     "track": "looking",
     "unmatched": "looking",
     "quarantine": "looking",

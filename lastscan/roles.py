@@ -136,6 +136,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.devices import Devices, Roll
     from tracker.door import Door
     from tracker.ingest import Ingest
+    from tracker.network import Network
     from tracker.queries import Queries
     from tracker.store import Store
     from web.app import create_app
@@ -151,6 +152,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         preferences=_preferences(home, engine),
         devices=Devices(store, home.clock),
         door=Door(Ingest(store, Roll(store), home.clock, time.monotonic), home.clock),
+        feeds=Network(store, home.clock),
         demo=home.is_demo,
     )
     serve(app, host, port, stop, ready=lambda taken: ready({"web": f"http://{host}:{taken}"}))

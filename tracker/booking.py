@@ -1,6 +1,5 @@
 """Taking a booking: numbers, a plan, a promise, and the fact that says so."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ import msgspec
 
 from tracker.clock import Clock
 from tracker.domain.booking import BookedPiece, BookingRequest
+from tracker.domain.credentials import digest_of_key
 from tracker.domain.errors import BadBookingError, BadItineraryError, LastscanError, UnreadableLabelError
 from tracker.domain.eta import promised
 from tracker.domain.handling import Kind
@@ -264,8 +264,3 @@ class Bookings:
             promise=promised(booked.kind, places[request.destination], arrives_at=arrives_at),
             goods=booked.goods,
         )
-
-
-def digest_of_key(key: str) -> str:
-    """What is kept of an API key: never the key itself."""
-    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,20 +1,50 @@
 """The network as people describe it: facilities and timetables taken in, whatever is wrong in them named."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
 from tracker.clock import Clock
-from tracker.domain.errors import BadNetworkError
+from tracker.domain.credentials import digest_of_key
+from tracker.domain.errors import BadNetworkError, FeedExistsError
+from tracker.domain.handling import MOVEMENT
+from tracker.domain.ids import wire_name
+from tracker.domain.movements import Said
 from tracker.domain.network import Departure, Facility
 from tracker.network_files import Line, Misfit, PlannedRun, airport, overlaps, read_departures, read_facilities
 from tracker.store import Store, Transaction
-from tracker.store.fact_log import NewAside
+from tracker.store.bodies import Movement
+from tracker.store.fact_log import NewAside, NewFact
+
+LOADED = "load"
+"""The feed that files stand for."""
 
 AT_ONCE = 5000
 """How many departures one transaction brings; scans are kept in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepartureUpdate:
+    """What somebody who runs departures says of one of them."""
+
+    departure: str  # its name or an alias
+    at: datetime  # when this was true, by their clock
+    said: Said
+    id: str | None = None  # theirs; the same one again is the same update
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of updates: how many were new, and names that no timetable has yet. Those wait for one."""
+
+    new: int
+    unknown: tuple[str, ...]
 
 
 @dataclass
@@ -25,6 +55,7 @@ class Loaded:
     added: int = 0
     changed: int = 0
     facilities: int = 0
+    told: int = 0  # facts about departures, such as actual times
     misfits: list[Misfit] = field(default_factory=list)
 
 
@@ -51,11 +82,46 @@ class Network:
             with self._store.writing() as tx:
                 added, changed = tx.network.keep_departures([run.departure for run in some])
                 tx.network.keep_aliases({alias: run.departure.name for run in some for alias in run.also_as})
+            loaded.told += self.tell(LOADED, [_update(run, self._clock.now()) for run in some if run.said]).new
             loaded.added += added
             loaded.changed += changed
             told(at + len(some))
         self._put_aside(loaded.misfits)
         return loaded
+
+    def tell(self, feed: str, updates: Sequence[DepartureUpdate]) -> Told:
+        """Keeps what a feed says as facts; the tracker folds them. The same again changes nothing."""
+        if not updates:
+            return Told(0, ())
+        with self._store.writing() as tx:
+            tx.log.lock()
+            now = self._clock.now()
+            known = tx.network.known_as({update.departure for update in updates})
+            new = tx.log.append_new(f"feed:{feed}", [_fact(update, known, now) for update in updates])
+        return Told(len(new), tuple(sorted({update.departure for update in updates} - known.keys())))
+
+    def add_feed(self, name: str) -> str:
+        """Registers a feed and answers its key, which is shown this once. BadNameError, FeedExistsError."""
+        key = f"lsf_{secrets.token_urlsafe(24)}"
+        with self._store.writing() as tx:
+            if not tx.network.add_feed(wire_name(name), key_digest=digest_of_key(key), now=self._clock.now()):
+                raise FeedExistsError(f"there is a feed {name} already; choose another name")
+        return key
+
+    def revoke_feed(self, name: str) -> bool:
+        """From now on nothing is taken from it; False when it was not registered, or is revoked already."""
+        with self._store.writing() as tx:
+            return tx.network.revoke_feed(name, now=self._clock.now())
+
+    def feeds(self) -> list[tuple[str, datetime, datetime | None]]:
+        """Name, since when, and when it was revoked."""
+        with self._store.reading() as tx:
+            return tx.network.feeds()
+
+    def feed_of(self, key: str) -> str | None:
+        """The feed a key belongs to, unless it is revoked."""
+        with self._store.reading() as tx:
+            return tx.network.feed_of(digest_of_key(key))
 
     def _load_facilities(self, files: Iterable[Path], loaded: Loaded) -> None:
         described: list[Facility] = []
@@ -149,3 +215,25 @@ def _named(run: PlannedRun, origins: dict[str, str], origin: Facility) -> Planne
     cutoff = departure.cutoff if departure.cutoff >= timedelta(0) else origin.cutoff
     aliases = tuple(f"{alias}{suffix}" for alias in run.also_as)
     return replace(run, departure=replace(departure, name=departure.name + suffix, cutoff=cutoff), also_as=aliases)
+
+
+def _update(run: PlannedRun, now: datetime) -> DepartureUpdate:
+    """Of the same content as before, it is the same update, whenever the file is loaded."""
+    return DepartureUpdate(run.departure.name, now, run.said, id=_digest(run.departure.name, run.said))
+
+
+def _fact(update: DepartureUpdate, known: Mapping[str, str], now: datetime) -> NewFact:
+    name = known.get(update.departure, update.departure)
+    return NewFact(
+        kind=MOVEMENT,
+        code=name,
+        facility="",
+        happened_at=min(update.at, now),
+        recorded_at=now,
+        key=update.id or _digest(name, {**update.said, "at": update.at}),
+        body=msgspec.json.encode(Movement(**update.said)).decode(),  # type: ignore[arg-type]
+    )
+
+
+def _digest(name: str, said: Said) -> str:
+    return hashlib.sha256(msgspec.json.encode([name, dict(sorted(said.items()))])).hexdigest()[:32]

@@ -12,6 +12,7 @@ from tracker.clock import Clock
 from web.api import api
 from web.courier import courier, ldp
 from web.demo import demo_pages
+from web.departures import departures
 from web.headers import guard
 from web.language import others, remember_language, spoken
 from web.leave import Preferences, leave_pages
@@ -19,7 +20,7 @@ from web.limits import Lookups
 from web.live import LiveUpdates
 from web.pages import Fragments
 from web.problems import answer_errors, problem_pages
-from web.sources import Bookings, Devices, Door, Letter, Queries
+from web.sources import Bookings, Devices, Door, Feeds, Letter, Queries
 from web.track import track_pages
 
 BODY_AT_MOST = 64 * 1024
@@ -45,13 +46,15 @@ def create_app(
     preferences: Preferences | None = None,
     devices: Devices | None = None,
     door: Door | None = None,
+    feeds: Feeds | None = None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
 ) -> Flask:
     """A WSGI application. It opens nothing itself; `live_of(app).stop()` ends its streams before a server stops.
 
-    With `devices` these may fetch their load lists, and with `door` send their scans. With `demo` there are also
-    `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
+    With `devices` these may fetch their load lists, and with `door` send their scans; with `feeds` those may tell of
+    departures. With `demo` there are also `/demo` and, with `letters`, its mailbox, and every page says that all is
+    invented.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -68,6 +71,8 @@ def create_app(
         if door is not None:
             guesses = Lookups(settings.wrong_passwords_per_minute)
             app.register_blueprint(ldp(door, devices, guesses, Lookups(settings.requests_per_minute)))
+    if feeds is not None:
+        app.register_blueprint(departures(feeds))
     if preferences is not None:
         app.register_blueprint(leave_pages(preferences, clock))
     if demo:

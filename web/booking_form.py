@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import available_timezones
 
 import msgspec
@@ -30,6 +30,9 @@ Instant = Annotated[datetime, Meta(tz=True)]
 
 class Form(Struct, forbid_unknown_fields=True, frozen=True):
     pass
+
+
+AnyForm = TypeVar("AnyForm", bound=Form)
 
 
 class AddressForm(Form, frozen=True):
@@ -115,7 +118,7 @@ class Fault:
 
 
 class BadFormError(Exception):
-    """The body is JSON but no booking; `faults` name what to mend."""
+    """The body is JSON but not of the form asked for; `faults` name what to mend."""
 
     def __init__(self, *faults: Fault) -> None:
         super().__init__("; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults))
@@ -126,14 +129,19 @@ class NotJsonError(Exception):
     """The body is no JSON at all."""
 
 
-def read_booking(body: bytes) -> BookingRequest:
-    """The booking a body asks for. Raises NotJsonError or BadFormError; whether the network can do it is not judged."""
+def read_form(body: bytes, form: type[AnyForm]) -> AnyForm:
+    """A body by its form. Raises NotJsonError, or BadFormError with the field to mend."""
     try:
-        form = msgspec.json.decode(body, type=ShipmentForm)
+        return msgspec.json.decode(body, type=form)
     except msgspec.ValidationError as wrong:
         raise BadFormError(_fault(str(wrong))) from wrong
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise NotJsonError(str(wrong)) from wrong
+
+
+def read_booking(body: bytes) -> BookingRequest:
+    """The booking a body asks for. Raises NotJsonError or BadFormError; whether the network can do it is not judged."""
+    form = read_form(body, ShipmentForm)
     faults = [*_zones(form), *_names(form)]
     if faults:
         raise BadFormError(*faults)

@@ -46,6 +46,12 @@ PROBLEMS: dict[str, ProblemType] = {
         "There was no `Authorization: Bearer …` header, or its key is not one of ours.",
         "Send the key of your account. `lastscan key list` shows it to whoever runs this installation.",
     ),
+    "no-feed-key": ProblemType(
+        401,
+        "This needs the key of a feed.",
+        "There was no `Authorization: Bearer …` header, or its key is not that of a registered feed.",
+        "Send the key that `lastscan feed add` printed. A revoked feed is registered again under another name.",
+    ),
     "no-device": ProblemType(
         401,
         "This needs the name and password of a device.",
@@ -80,6 +86,12 @@ PROBLEMS: dict[str, ProblemType] = {
         422,
         "The booking cannot be taken as it stands.",
         "A field is missing, unknown, of the wrong form, or asks for what the network cannot do.",
+        "Each entry of `errors` names a field by its JSON pointer (RFC 6901) and says what is expected there.",
+    ),
+    "bad-update": ProblemType(
+        422,
+        "The updates cannot be taken as they stand.",
+        "A field is missing, unknown or of the wrong form. Nothing of the request was taken.",
         "Each entry of `errors` names a field by its JSON pointer (RFC 6901) and says what is expected there.",
     ),
     "too-many-lookups": ProblemType(

@@ -7,6 +7,7 @@ from typing import Protocol
 from tracker.booking import Booked
 from tracker.domain.booking import BookingRequest
 from tracker.domain.card import PieceCard
+from tracker.network import DepartureUpdate, Told
 from tracker.queries import LoadList, Overview, Update
 from tracker.wire import Address
 
@@ -28,6 +29,13 @@ class Bookings(Protocol):
     def book(
         self, request: BookingRequest, *, account: str, idempotency_key: str | None = None, body_hash: str = ""
     ) -> Booked: ...
+
+
+class Feeds(Protocol):
+    """Those who run departures, and what they say of them."""
+
+    def feed_of(self, key: str) -> str | None: ...
+    def tell(self, feed: str, updates: Sequence[DepartureUpdate]) -> Told: ...
 
 
 class Devices(Protocol):
@@ -62,4 +70,4 @@ class Letter(Protocol):
     def number(self) -> str | None: ...
 
 
-__all__ = ["Booked", "Bookings", "Devices", "Door", "Letter", "LoadList", "Overview", "Queries", "Update"]
+__all__ = ["Booked", "Bookings", "Devices", "Door", "Feeds", "Letter", "LoadList", "Overview", "Queries", "Update"]

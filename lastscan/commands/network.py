@@ -56,6 +56,7 @@ def _report(loaded: Loaded, seconds: float) -> dict[str, object]:
         "added": loaded.added,
         "changed": loaded.changed,
         "facilities": loaded.facilities,
+        "told": loaded.told,
         "aside": len(loaded.misfits),
         "why": Counter(misfit.why for misfit in loaded.misfits),
         "misfits": [{**asdict(misfit.line), "why": misfit.why, "detail": misfit.detail} for misfit in loaded.misfits],

@@ -2,15 +2,21 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tests.tracker.world import NOON, World
-from tracker.domain.errors import BadNetworkError
-from tracker.domain.network import ConnectionTime, FacilityKind, Side
-from tracker.network import Loaded, Network
+from tests.domain.laws import trade
+from tests.tracker.world import FEEDER, LATER, NOON, ONWARD, VAN_IN, VAN_OUT, World, at
+from tracker.domain.errors import BadNetworkError, FeedExistsError
+from tracker.domain.handling import MOVEMENT
+from tracker.domain.network import ConnectionTime, Departure, FacilityKind, Side
+from tracker.network import DepartureUpdate, Loaded, Network, Told
+from tracker.project import rebuild
 
 HEADER = "flight,origin,dest,sched_dep_utc,actual_dep_utc,sched_arr_utc,actual_arr_utc"
 
@@ -145,6 +151,81 @@ def test_facilities_come_from_json_with_the_connection_times_of_terminals_and_ca
     assert place.connections[1] == ConnectionTime(timedelta(minutes=35), "LH")
     sides = [(Side("LH", "1"), Side("LH", "2")), (Side("LH", "1"), Side("LH", "1")), (Side("UA", "1"), Side("LH", "1"))]
     assert [place.connection(*each) / timedelta(minutes=1) for each in sides] == [60, 35, 45]
+
+
+def tell(world: World, departure: str, *, true_at: datetime = NOON, **said: datetime | bool | None) -> Told:
+    told = Network(world.store, world.clock).tell("ops", [DepartureUpdate(departure, true_at, said)])
+    world.fold()
+    return told
+
+
+def departure(world: World, name: str) -> Departure:
+    with world.store.reading() as tx:
+        return tx.network.departures([name])[name]
+
+
+def test_whoever_is_planned_on_a_cancelled_departure_gets_another_way(world: World) -> None:
+    world.with_network()
+    number = world.books_parcel()
+    world.fold()
+    tell(world, ONWARD, cancelled=True)
+    card = world.queries.card(number)
+    assert card is not None
+    assert [leg.departure.name for leg in card.legs] == [VAN_OUT, FEEDER, LATER, VAN_IN]
+    assert rebuild(world.store, world.clock) == {}
+    assert departure(world, ONWARD).cancelled
+
+
+@given(st.permutations(range(4)))
+@settings(trade, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_updates_heard_in_any_order_and_twice_come_to_the_same(
+    new_world: Callable[[], World], order: list[int]
+) -> None:
+    world = new_world().with_network()
+    said: list[dict[str, datetime | None]] = [
+        {"estimated_departure": at(5)},
+        {"estimated_departure": at(6), "estimated_arrival": at(9)},
+        {"estimated_arrival": None},
+        {"left_at": at(6.5)},
+    ]
+    for n in [*order, order[0]]:
+        tell(world, FEEDER, true_at=NOON - timedelta(minutes=10 - n), **said[n])
+    known = departure(world, FEEDER)
+    assert (known.estimated_departure, known.estimated_arrival, known.left_at) == (at(6), None, at(6.5))
+
+
+def test_what_is_said_of_a_departure_nobody_knows_waits_for_its_timetable(world: World, tmp_path: Path) -> None:
+    assert tell(world, "LH716/2026-11-21", cancelled=True).unknown == ("LH716/2026-11-21",)
+    load(world, tmp_path, LEAVES)
+    world.fold()
+    assert departure(world, "LH716/2026-11-21").cancelled
+
+
+def test_actual_times_of_a_file_are_facts_and_are_told_once(world: World, tmp_path: Path) -> None:
+    flown = "LH0716,FRA,HND,2026-11-20T12:40Z,2026-11-20T12:52Z,2026-11-21T00:45Z,2026-11-21T00:40Z"
+    assert [load(world, tmp_path, flown).told for _ in range(2)] == [1, 0]
+    world.fold()
+    known = departure(world, "LH716/2026-11-20")
+    assert known.left_at == datetime(2026, 11, 20, 12, 52, tzinfo=UTC)
+    assert known.landed_at == datetime(2026, 11, 21, 0, 40, tzinfo=UTC)
+
+
+def test_a_scan_cannot_pass_for_what_a_feed_says(world: World) -> None:
+    world.with_network()
+    world.scans(FEEDER, MOVEMENT, "sea", at(1))
+    world.fold()
+    assert departure(world, FEEDER).takes_pieces
+
+
+def test_a_feed_is_known_by_its_key_until_it_is_revoked(world: World) -> None:
+    network = Network(world.store, world.clock)
+    key = network.add_feed("ops")
+    assert network.feed_of(key) == "ops"
+    with pytest.raises(FeedExistsError):
+        network.add_feed("ops")
+    assert network.revoke_feed("ops")
+    assert network.feed_of(key) is None
+    assert not network.revoke_feed("ops")
 
 
 def test_the_examples_of_the_manual_can_be_loaded(world: World, tmp_path: Path) -> None:

@@ -69,3 +69,8 @@ def _digest(password: str, salt: bytes, rounds: int) -> bytes:
 
 def _text(raw: bytes) -> str:
     return base64.b64encode(raw).decode("ascii")
+
+
+def digest_of_key(key: str) -> str:
+    """What is kept of an API key: never the key itself."""
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -37,6 +37,10 @@ class UnknownDeviceError(LastscanError):
     """No such device is registered: `lastscan device add` registers one."""
 
 
+class FeedExistsError(LastscanError):
+    """A feed of this name is registered already."""
+
+
 class DeviceExistsError(LastscanError):
     """The device is registered already: `--move` gives it a new site."""
 

@@ -38,9 +38,12 @@ def next_leg(situation: Situation) -> Leg | None:
 
 
 def leg_to_replan(situation: Situation, found: tuple[Irregularity, ...]) -> Leg | None:
-    """The leg of the plan in force that was missed, where nothing was planned in its place yet."""
+    """The first leg of the plan in force that was missed, or is ahead and cancelled; nothing is planned instead yet."""
     missed = {i.subject for i in found if i.kind is IrregularityKind.MISSED_CONNECTION and i.open}
-    return next((leg for leg in situation.itinerary.legs if leg.departure in missed), None)
+    legs = situation.itinerary.legs
+    ahead = next_leg(situation)
+    cancelled = {leg.departure for leg in legs[legs.index(ahead) :] if _cancelled(situation, leg)} if ahead else set()
+    return next((leg for leg in legs if leg.departure in missed | cancelled), None)
 
 
 def ready_again_at(situation: Situation, leg: Leg) -> datetime:
@@ -48,7 +51,10 @@ def ready_again_at(situation: Situation, leg: Leg) -> datetime:
     before = situation.itinerary.before(leg.departure)
     inbound = situation.departure(before[-1].departure) if before else None
     if inbound is None:
-        return situation.now
+        # A piece that is not handed in yet may come as late as the leg it was planned on would have allowed.
+        departure = situation.departure(leg.departure)
+        cutoff = departure.cutoff if departure is not None else situation.facility(leg.origin).cutoff
+        return max(situation.now, leg.departs_at - cutoff)
     return max(situation.now, inbound.expected_arrival + situation.facility(leg.origin).minimum_connection)
 
 
@@ -61,6 +67,11 @@ def judge_again_at(situation: Situation, judgement: Judgement) -> datetime | Non
     if leg_to_replan(situation, judgement.irregularities) is not None:
         moments.append(situation.now + TRY_AGAIN)
     return min(moments, default=None)
+
+
+def _cancelled(situation: Situation, leg: Leg) -> bool:
+    known = situation.departure(leg.departure)
+    return known is not None and known.cancelled
 
 
 def _came_through(situation: Situation, leg: Leg) -> bool:

@@ -8,12 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import structlog
 
 from tracker.domain.errors import MistakeError, UnkeepableError
 from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.judge import TRY_AGAIN, judge, judge_again_at
+from tracker.domain.movements import Known
 from tracker.domain.movements import known as known_of
 from tracker.domain.network import Departure
 from tracker.domain.notices import NOTICE_RULES, Judgement, Notice, notices_owed
@@ -21,6 +23,7 @@ from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Progress, advance, comes_after, progress, timeline
 from tracker.project.match import News, replan_of
 from tracker.store import Transaction
+from tracker.store.bodies import Movement
 from tracker.store.fact_log import KeptFact
 from tracker.store.owed import Debt
 from tracker.store.timelines import Judged, KnownPiece, Spelled, Standing, spelled
@@ -219,19 +222,25 @@ def mistrust(tx: Transaction, tripped: Sequence[KnownPiece], *, now: datetime) -
 
 
 def happened(tx: Transaction, departures: Mapping[str, Departure], facts: Mapping[str, Sequence[KeptFact]]) -> set[int]:
-    """When they left and landed, from the scans of their cards; the pieces of those for which that changed."""
-    moved = {}
-    for name, departure in departures.items():
-        seen = progress(timeline(fact.event for fact in facts[name]))
-        left = seen.seen(Kind.DEPART, departure.origin)
-        landed = seen.seen(Kind.ARRIVE, departure.destination)
-        left_at = left.first_at if left else None
-        # A landing only known by when we heard of it may be hours old: taken at its word it would call pieces late.
-        landed_at = landed.first_at if landed and not landed.estimated else None
-        if (left_at, landed_at) != (departure.left_at, departure.landed_at):
-            moved[name] = known_of((), left_at=left_at, landed_at=landed_at)
+    """What has come of them, by the scans of their cards and by those who run them; the pieces of those for which that
+    changed."""
+    found = {name: _known(departure, facts[name]) for name, departure in departures.items()}
+    moved = {name: known for name, known in found.items() if known.of(departures[name]) != departures[name]}
     tx.network.happened(moved)
     return tx.network.riders(moved) if moved else set()
+
+
+def _known(departure: Departure, facts: Sequence[KeptFact]) -> Known:
+    told = sorted((fact for fact in facts if fact.body is not None), key=lambda fact: fact.event.order)
+    seen = progress(timeline(fact.event for fact in facts if fact.body is None))
+    left = seen.seen(Kind.DEPART, departure.origin)
+    landed = seen.seen(Kind.ARRIVE, departure.destination)
+    return known_of(
+        (msgspec.json.decode(fact.body or "", type=Movement).said for fact in told),
+        left_at=left.first_at if left else None,
+        # A landing only known by when we heard of it may be hours old: taken at its word it would call pieces late.
+        landed_at=landed.first_at if landed and not landed.estimated else None,
+    )
 
 
 def departures_of(plan: Plan) -> set[str]:

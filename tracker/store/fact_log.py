@@ -274,7 +274,8 @@ class FactLog:
         asked = {"of_stream": stream.id, WANTED: list(keyed)}
         for key in self._connection.execute(_KEYS_THERE, asked).scalars():
             del keyed[key]
-        fill(self._connection, facts, _COLUMNS, [_row(stream, fact) for fact in keyed.values()])
+        if keyed:
+            fill(self._connection, facts, _COLUMNS, [_row(stream, fact) for fact in keyed.values()])
         return set(keyed)
 
     # reading

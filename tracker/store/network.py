@@ -11,7 +11,7 @@ from tracker.domain.network import Departure, Facility, Mode
 from tracker.store.among import WANTED, among
 from tracker.store.bulk import upsert
 from tracker.store.engine import Instant
-from tracker.store.schema import departure_aliases, departures, facilities, pieces, planned_rides
+from tracker.store.schema import departure_aliases, departures, facilities, feeds, pieces, planned_rides
 from tracker.store.settings import Meta
 
 _DEPARTURES_VERSION, _FACILITIES_VERSION = "departures_version", "facilities_version"
@@ -120,6 +120,25 @@ class NetworkTables:
         due = sa.and_(departures.c.leaves_at >= since, departures.c.leaves_at < until)
         query = sa.select(departures).where(due).order_by(departures.c.leaves_at, departures.c.name)
         return [_departure(row) for row in self._connection.execute(query)]
+
+    # who tells us of departures
+
+    def add_feed(self, name: str, *, key_digest: str, now: datetime) -> bool:
+        """False when there is one of this name."""
+        made = upsert(self._connection)(feeds).values(name=name, key_digest=key_digest, made_at=now)
+        return self._connection.execute(made.on_conflict_do_nothing()).rowcount > 0
+
+    def revoke_feed(self, name: str, *, now: datetime) -> bool:
+        where = (feeds.c.name == name) & feeds.c.revoked_at.is_(None)
+        return self._connection.execute(sa.update(feeds).where(where).values(revoked_at=now)).rowcount > 0
+
+    def feed_of(self, key_digest: str) -> str | None:
+        where = (feeds.c.key_digest == key_digest) & feeds.c.revoked_at.is_(None)
+        return self._connection.execute(sa.select(feeds.c.name).where(where)).scalar()
+
+    def feeds(self) -> list[tuple[str, datetime, datetime | None]]:
+        rows = self._connection.execute(sa.select(feeds).order_by(feeds.c.name))
+        return [(row.name, row.made_at, row.revoked_at) for row in rows]
 
     # what changed, for those who keep the timetable in mind
 

@@ -268,6 +268,15 @@ accounts = Table(
     Column("made_at", Instant, nullable=False),
 )
 
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("key_digest", Text, nullable=False, unique=True),
+    Column("made_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
 pins = Table(
     "pins",
     metadata,

@@ -16,6 +16,14 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('account'),
     sa.UniqueConstraint('key_digest')
     )
+    op.create_table('feeds',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('key_digest', sa.Text(), nullable=False),
+    sa.Column('made_at', sa.BigInteger(), nullable=False),
+    sa.Column('revoked_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('name'),
+    sa.UniqueConstraint('key_digest')
+    )
     op.create_table('pins',
     sa.Column('account', sa.Text(), nullable=False),
     sa.Column('carrier', sa.Text(), nullable=False),
@@ -428,5 +436,6 @@ def downgrade() -> None:
     op.drop_table('deliveries')
     op.drop_table('boot_clocks')
     op.drop_table('pins')
+    op.drop_table('feeds')
     op.drop_table('accounts')
     # ### end Alembic commands ###

@@ -1,0 +1,48 @@
+"""`lastscan feed`: who may tell us of departures."""
+
+import click
+
+from lastscan.home import Home
+from lastscan.options import home_option, json_option, print_json
+from tracker.network import Network
+
+
+@click.group()
+def feed() -> None:
+    """Sources of departure updates: estimates, actual times, cancellations."""
+
+
+@feed.command()
+@click.argument("name")
+@json_option
+@home_option
+def add(name: str, as_json: bool, home: Home) -> None:
+    """Register a feed and print its key, once."""
+    key = Network(home.store(), home.clock).add_feed(name)
+    if as_json:
+        print_json({"feed": name, "key": key})
+        return
+    click.echo(f"{name}  {key}")
+    click.echo("This is the only time that the key is shown.", err=True)
+
+
+@feed.command("list")
+@json_option
+@home_option
+def list_feeds(as_json: bool, home: Home) -> None:
+    """Show every feed."""
+    found = Network(home.store(), home.clock).feeds()
+    if as_json:
+        print_json([{"feed": name, "made_at": made, "revoked_at": revoked} for name, made, revoked in found])
+        return
+    for name, made, revoked in found:
+        click.echo(f"{name:32} {'revoked' if revoked else f'since {made:%Y-%m-%d}'}")
+
+
+@feed.command()
+@click.argument("name")
+@home_option
+def revoke(name: str, home: Home) -> None:
+    """From now on take nothing from this feed."""
+    if not Network(home.store(), home.clock).revoke_feed(name):
+        raise click.ClickException(f"no feed {name!r} is registered; `lastscan feed list` shows those there are")
