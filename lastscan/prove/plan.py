@@ -73,10 +73,10 @@ def run_all(
             runs.append(_run(place, pairing, load, seconds=share, database_url=database_url, stop=stop, say=say))
             if stop.is_set():
                 break
-        failed = not stop.is_set() and any(figures.broken for figures in runs)
+        failed = any(figures.broken for figures in runs)
     finally:
         for kept in place.iterdir():
-            if not (keep or (failed and _tells_of_failure(kept, runs))):
+            if not (keep or (failed and not stop.is_set() and _tells_of_failure(kept, runs))):
                 shutil.rmtree(kept, ignore_errors=True)
         if not any(place.iterdir()):
             place.rmdir()

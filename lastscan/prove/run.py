@@ -19,7 +19,7 @@ from lastscan.prove.nemeses import Fault, Nemeses
 from lastscan.prove.processes import Process
 from lastscan.prove.proxy import Network
 from lastscan.prove.sides import Broker, Load, Side, control, environment, shipped
-from lastscan.up import announcer
+from lastscan.up import InterruptedStartError, announcer
 from tracker.domain.errors import LastscanError
 
 RECOVERS_WITHIN_S = 60.0
@@ -208,7 +208,7 @@ class Combination:
             if true():
                 return True
             if self._stop.wait(_LOOK_EVERY_S):
-                return False
+                raise InterruptedStartError("stopped while it was starting")
         return False
 
     def _end_all(self) -> None:
