@@ -30,9 +30,17 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lastscan.prove.postgres import Cluster
 from lastscan.prove.postgres import missing as missing_postgres
+
+# --- Laws: the same examples each time, however busy the machine; others with --hypothesis-profile=explore ---
+
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", settings.get_profile("explore"), derandomize=True, database=None)
+settings.load_profile("suite")
+
 
 # --- What was not run, and why ------------------------------------------------------------------------------
 

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from tracker import wire
 from tracker.wire import UnfitMessageError
 
-settings.register_profile("wire", max_examples=60, deadline=None, derandomize=True, database=None)
-quick = settings.get_profile("wire")
+quick = settings(max_examples=60)
 
 EPOCH = "9f3c" * 8
 KEY = bytes(range(32))

@@ -11,8 +11,7 @@ from tracker.domain.handling import HandlingEvent, Kind
 from tracker.domain.network import Facility
 from tracker.domain.timeline import Progress, advance, comes_after, progress, timeline
 
-settings.register_profile("domain", max_examples=40, deadline=None, derandomize=True, database=None)
-trade = settings.get_profile("domain")
+trade = settings(max_examples=40)
 
 PLACES = (AMS_ST, AMS, FRA, OSL, OSL_ST)
 KINDS = (*(kind for kind in Kind if kind not in (Kind.VOID, Kind.BOOK, Kind.REPLAN)), "polish")

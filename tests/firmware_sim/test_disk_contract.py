@@ -102,7 +102,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps)
 def test_a_power_cut_takes_nothing_that_was_flushed_and_adds_nothing_that_was_not_written(
     new_storage: MakeStorage, steps: list[tuple[str, str, int]]

@@ -255,7 +255,7 @@ def test_what_is_decided_or_unknown_cannot_be_decided_again(world: World) -> Non
 # --- with the handheld we ship --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(made=st.integers(3, 40), data=st.data())
 def test_after_the_decision_the_handheld_frees_what_stood_behind_the_gap(
     new_world: Callable[[], World], made: int, data: st.DataObject
