@@ -111,6 +111,15 @@ class Home:
             drawn.unlink()
         return path.read_text()
 
+    def tracker_password(self, name: str) -> str:
+        """What the tracker of this name signs in at the broker with; the broker of this home knows it from then on."""
+        return self.secret(f"{name}-mqtt")
+
+    @property
+    def trackers(self) -> list[str]:
+        """The names of the trackers that have a password here."""
+        return sorted(path.name.removesuffix("-mqtt") for path in self.keys.glob("tracker*-mqtt"))
+
     def has_secret(self, name: str) -> bool:
         return (self.keys / name).exists()
 

@@ -5,8 +5,9 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -14,6 +15,8 @@ import structlog
 from lastscan.broker import Choice, Login, Ports, choose, run_broker
 from lastscan.home import Home
 from tracker.domain.credentials import SALT_BYTES, hash_password
+from tracker.domain.errors import BadNameError
+from tracker.domain.ids import wire_name
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 TRACKER = "tracker"
-"""The name the tracker signs in at the broker with; no device may have it."""
+"""The name a tracker signs in at the broker with; further ones are `tracker-2` and so on. No device may have it."""
 
 Ready = Callable[[Mapping[str, Any]], None]
 """Called with the addresses a role can be reached at, once it can."""
@@ -58,11 +61,12 @@ def run_broker_role(home: Home, *, mqtt_port: int, ws_port: int, stop: threading
         stop.wait()
         return
     devices = Devices(home.store(), home.clock)
-    tracker_hash = hash_password(home.secret("tracker-mqtt"), salt=os.urandom(SALT_BYTES))
+    home.tracker_password(TRACKER)  # there may be more of them, and later
+    hashed = cache(lambda password: hash_password(password, salt=os.urandom(SALT_BYTES)))
 
     def logins() -> list[Login]:
-        known = [Login(d.dev, d.password_hash, d.site) for d in devices.list() if d.revoked_at is None]
-        return [Login(TRACKER, tracker_hash, None), *known]
+        trackers = [Login(name, hashed(home.tracker_password(name)), None) for name in home.trackers]
+        return [*trackers, *(Login(d.dev, d.password_hash, d.site) for d in devices.list() if d.revoked_at is None)]
 
     def up(ports: Ports) -> None:
         ready({"mqtt": ports.mqtt_url, "mqtt_ws": ports.ws_url, "pid": ports.pid})
@@ -70,16 +74,33 @@ def run_broker_role(home: Home, *, mqtt_port: int, ws_port: int, stop: threading
     run_broker(home.path, mqtt_port=mqtt_port, ws_port=ws_port, logins=logins, choice=choice, stop=stop, on_ready=up)
 
 
-def run_tracker_role(home: Home, *, mqtt_url: str, stop: threading.Event, ready: Ready, unsafe: bool = False) -> None:
-    """Raises UnsafeError where what it receipts could be lost, unless that is accepted as `unsafe`."""
+def run_tracker_role(
+    home: Home,
+    *,
+    mqtt_url: str,
+    name: str = TRACKER,
+    sites: Collection[str] = (),
+    folds: bool = True,
+    stop: threading.Event,
+    ready: Ready,
+    unsafe: bool = False,
+) -> None:
+    """Takes scans until told to stop.
+
+    Raises BadNameError for a name that a device could have, and UnsafeError where what it receipts could be lost, unless
+    that is accepted as `unsafe`.
+    """
     from tracker.main import run_tracker
 
+    if not wire_name(name).startswith(TRACKER):
+        raise BadNameError(f"{name}: a tracker's name begins with {TRACKER}, which no device's does")
     engine = home.migrated()
     see_to_safety(home, engine, unsafe=unsafe)
+    password = os.environ.get("LASTSCAN_MQTT_PASSWORD") or home.tracker_password(name)
     ready({})
-    password = os.environ.get("LASTSCAN_MQTT_PASSWORD") or home.secret("tracker-mqtt")
-    username = os.environ.get("LASTSCAN_MQTT_USERNAME", TRACKER)
-    run_tracker(engine, home.clock, mqtt_url=mqtt_url, username=username, password=password, stop=stop)
+    run_tracker(
+        engine, home.clock, mqtt_url=mqtt_url, username=name, password=password, sites=sites, folds=folds, stop=stop
+    )
 
 
 def see_to_safety(home: Home, engine: "Engine", *, unsafe: bool) -> None:

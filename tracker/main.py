@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Collection
 
 import sqlalchemy as sa
 import structlog
@@ -13,6 +14,7 @@ from tracker.ingest import Ingest
 from tracker.mqtt import Subscriber
 from tracker.project import Projector
 from tracker.store import Store
+from tracker.store.checkpoint import checkpointing
 from tracker.sweep import Sweep
 
 log = structlog.get_logger()
@@ -22,19 +24,34 @@ _BACK_OFF_S = 1.0
 
 
 def run_tracker(
-    engine: sa.Engine, clock: Clock, *, mqtt_url: str, username: str, password: str, stop: threading.Event
+    engine: sa.Engine,
+    clock: Clock,
+    *,
+    mqtt_url: str,
+    username: str,
+    password: str,
+    sites: Collection[str] = (),
+    folds: bool = True,
+    stop: threading.Event,
 ) -> None:
-    """Runs until `stop` is set: everything heard is kept, everything kept is folded."""
+    """Runs until `stop` is set: everything heard is kept, everything kept is folded.
+
+    One that does not fold leaves that to another tracker on the same database.
+    """
     store = Store(engine)
     ingest = Ingest(store, Roll(store), clock, time.monotonic)
-    subscriber = Subscriber(ingest, clock, url=mqtt_url, username=username, password=password)
-    subscriber.start()
+    subscriber = Subscriber(ingest, clock, url=mqtt_url, username=username, password=password, sites=sites)
     projector = Projector(store, clock)
-    try:
-        keep_projecting(projector, Sweep(projector), stop)
-    finally:
-        subscriber.stop()
-        store.close()
+    with checkpointing(engine):
+        subscriber.start()
+        try:
+            if folds:
+                keep_projecting(projector, Sweep(projector), stop)
+            else:
+                stop.wait()
+        finally:
+            subscriber.stop()
+    store.close()
 
 
 def keep_projecting(projector: Projector, sweep: Sweep, stop: threading.Event) -> None:

@@ -3,79 +3,153 @@
 Group commit without a timer: one thread takes whatever has arrived as soon as the last commit has returned.
 """
 
-import queue
-import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from tracker.clock import Clock
 from tracker.domain.errors import StoreError
+from tracker.inbox import Inbox
 from tracker.ingest import Heard, Ingest, Reply
-from tracker.wire import ALL_UP, Ack, encode
+from tracker.line import Line
+from tracker.wire import ALL_UP, encode, up_of_site
 
 log = structlog.get_logger()
 
-MOST_AT_ONCE = 2000
+SHARED = "$share/lastscan/"
+"""Before a topic: each message goes to one of the trackers that subscribed so."""
+
+_KEEP_ALIVE_S = 15
+_MOST_UNACKNOWLEDGED = 2000
 _LOOK_FOR_GAPS_S = 1.0
 _BACK_OFF_S = 1.0
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 class Subscriber:
-    """Connects the ingest to a broker, as the user `tracker`, and keeps it connected until told to stop."""
+    """Connects the ingest to a broker, under a name of its own, and keeps it connected until told to stop.
 
-    def __init__(self, ingest: Ingest, clock: Clock, *, url: str, username: str, password: str) -> None:
+    It shares the work with every other tracker on that broker, where the broker can; with `sites`, it takes only what
+    comes from these. Where a broker shares nothing, each takes everything, which costs time and changes nothing.
+    Sessions are clean: what is sent while no tracker listens is sent again by the devices, not kept by the broker.
+    """
+
+    def __init__(
+        self, ingest: Ingest, clock: Clock, *, url: str, username: str, password: str, sites: Collection[str] = ()
+    ) -> None:
         self._ingest = ingest
         self._clock = clock
         address = urlsplit(url)
-        self._host, self._port = address.hostname or "127.0.0.1", address.port or 1883
-        self._arrived: queue.SimpleQueue[tuple[Heard, int, int] | None] = queue.SimpleQueue()
+        self._host, self._port = address.hostname or "127.0.0.1", address.port or _PORTS.get(address.scheme, 1883)
+        self._topics = [up_of_site(site) for site in sorted(sites)] or [ALL_UP]
+        self._inbox = Inbox()
         self._stop = threading.Event()
         self.connected = threading.Event()
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=username,
-            clean_session=False,
-            manual_ack=True,
-            protocol=mqtt.MQTTv311,
-        )
-        self._client.username_pw_set(username, password)
-        self._client.reconnect_delay_set(min_delay=1, max_delay=2)
-        self._client.max_inflight_messages_set(MOST_AT_ONCE)
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_message = self._on_message
-        self._client.on_socket_open = _send_small_packets_at_once
+        self._line = Line(username, password, keep_alive_s=_KEEP_ALIVE_S, tls=address.scheme == "mqtts")
+        self._line.max_inflight_messages_set(_MOST_UNACKNOWLEDGED)
+        self._line.on_connect = self._on_connect
+        self._line.on_subscribe = self._on_subscribe
+        self._line.on_disconnect = self._on_disconnect
+        self._line.on_message = self._on_message
+        self._shared: int | None = None
         self._keeper = threading.Thread(target=self._keep_going, name="ingest", daemon=True)
 
     def start(self) -> None:
-        self._client.connect_async(self._host, self._port, keepalive=30)
-        self._client.loop_start()
         self._keeper.start()
 
     def stop(self) -> None:
         """Commits what has arrived, then leaves the broker."""
         self._stop.set()
-        self._arrived.put(None)
+        self._line.wake()
         self._keeper.join(timeout=10)
-        self._client.disconnect()
-        self._client.loop_stop()
 
-    # paho's thread: its callbacks must never raise, or it dies silently
+    def _keep_going(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._line.open(self._host, self._port)
+                self._serve()
+            except OSError as wrong:
+                log.warning("no broker; trying again", host=self._host, port=self._port, why=str(wrong))
+            except StoreError as wrong:
+                # Nothing is committed, so nothing is acknowledged: devices keep everything and send it again.
+                log.error("cannot commit; leaving the broker for a moment", why=str(wrong))
+            except Exception:
+                # This thread is the only one that keeps scans: whatever happens, it goes on.
+                log.exception("tripped while committing; leaving the broker for a moment")
+            self._leave()
+            self._stop.wait(_BACK_OFF_S)
+        self._line.close()
 
-    def _on_connect(self, client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _p: object) -> None:
+    def _serve(self) -> None:
+        """Until the connection is gone or it is told to stop."""
+        looked_at = time.monotonic()
+        while self._gather() and not self._stop.is_set():
+            self._commit()
+            if time.monotonic() - looked_at >= _LOOK_FOR_GAPS_S:
+                looked_at = time.monotonic()
+                self._ask_for_gaps()
+        while self._inbox:
+            self._commit()
+
+    def _gather(self) -> bool:
+        """Waits for something, unless it is there; then reads on while more is there. Whether the line still holds."""
+        holds = self._line.turn(0 if self._inbox else _LOOK_FOR_GAPS_S)
+        before = 0
+        while holds and not self._inbox.is_full and len(self._inbox) > before:
+            before = len(self._inbox)
+            holds = self._line.turn(0)
+        return holds
+
+    def _commit(self) -> None:
+        taken = self._inbox.take()
+        if not taken:
+            return
+        replies = self._ingest.take([arrived.heard for arrived in taken])
+        self._line.acknowledge(self._inbox.settle(taken))
+        self._answer(replies)
+
+    def _ask_for_gaps(self) -> None:
+        try:
+            self._answer(self._ingest.overdue())
+        except StoreError as wrong:
+            log.error("cannot look for gaps", why=str(wrong))
+
+    def _answer(self, replies: Sequence[Reply]) -> None:
+        if not self.connected.is_set():
+            return  # lost answers heal: the device sends again and is answered again
+        for reply in replies:
+            self._line.publish(reply.address.down, encode(reply.message), qos=1)
+
+    def _leave(self) -> None:
+        self._line.hang_up()
+        self.connected.clear()
+        self._inbox.clear()
+
+    # called by paho, from inside `turn`
+
+    def _on_connect(self, _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _p: object) -> None:
         if reason.is_failure:
             log.error("the broker refused us", reason=str(reason))
             return
-        client.subscribe(ALL_UP, qos=1)  # at every connect: a restarted broker has forgotten
+        _, self._shared = self._line.subscribe([(SHARED + topic, 1) for topic in self._topics])
+
+    def _on_subscribe(
+        self, _client: mqtt.Client, _data: object, number: int, granted: Sequence[ReasonCode], _p: object
+    ) -> None:
+        refused = any(reason.is_failure for reason in granted)
+        if refused and number == self._shared:
+            self._line.subscribe([(topic, 1) for topic in self._topics])
+            return
+        if refused:
+            log.error("the broker lets us hear nothing", topics=self._topics)
+            return
         self.connected.set()
-        log.info("connected to the broker", host=self._host, port=self._port)
+        log.info("connected to the broker", host=self._host, port=self._port, shared=number == self._shared)
 
     def _on_disconnect(self, _c: mqtt.Client, _d: object, _f: object, reason: ReasonCode, _p: object) -> None:
         self.connected.clear()
@@ -87,78 +161,4 @@ class Subscriber:
             topic = message.topic
         except UnicodeDecodeError:
             topic = repr(bytes(message._topic))
-        self._arrived.put((Heard(topic, bytes(message.payload), self._clock.now()), message.mid, message.qos))
-
-    # our own thread
-
-    def _keep_going(self) -> None:
-        looked_at = time.monotonic()
-        while not self._stop.is_set() or not self._arrived.empty():
-            arrived = self._gather()
-            if arrived:
-                self._take(arrived)
-            if time.monotonic() - looked_at >= _LOOK_FOR_GAPS_S:
-                looked_at = time.monotonic()
-                self._ask_for_gaps()
-
-    def _gather(self) -> list[tuple[Heard, int, int]]:
-        """Waits for something, then takes all that is there."""
-        gathered: list[tuple[Heard, int, int]] = []
-        try:
-            first = self._arrived.get(timeout=_LOOK_FOR_GAPS_S)
-            while True:
-                if first is not None:
-                    gathered.append(first)
-                if len(gathered) >= MOST_AT_ONCE:
-                    break
-                first = self._arrived.get_nowait()
-        except queue.Empty:
-            pass
-        return gathered
-
-    def _take(self, arrived: Sequence[tuple[Heard, int, int]]) -> None:
-        try:
-            replies = self._ingest.take([heard for heard, _, _ in arrived])
-        except StoreError as wrong:
-            # Nothing is committed, so nothing is acknowledged: devices keep everything and send it again.
-            log.error("cannot commit; leaving the broker for a moment", why=str(wrong))
-            self._leave_and_return()
-            return
-        except Exception:
-            # This thread is the only one that keeps scans: whatever happens, it goes on.
-            log.exception("tripped while committing; leaving the broker for a moment")
-            self._leave_and_return()
-            return
-        for _, mid, qos in arrived:
-            self._client.ack(mid, qos)
-        self._answer(replies)
-
-    def _ask_for_gaps(self) -> None:
-        try:
-            self._answer(self._ingest.overdue())
-        except StoreError as wrong:
-            log.error("cannot look for gaps", why=str(wrong))
-        except Exception:
-            log.exception("tripped while looking for gaps")
-
-    def _answer(self, replies: Sequence[Reply]) -> None:
-        if not self.connected.is_set():
-            return  # lost answers heal: the device sends again and is answered again
-        newest = {reply.address.down + reply.message.ep: reply for reply in replies if isinstance(reply.message, Ack)}
-        for reply in replies:
-            if isinstance(reply.message, Ack) and newest[reply.address.down + reply.message.ep] is not reply:
-                continue  # a later one says more
-            self._client.publish(reply.address.down, encode(reply.message), qos=1)
-
-    def _leave_and_return(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-        self.connected.clear()
-        if not self._stop.wait(_BACK_OFF_S):
-            self._client.connect_async(self._host, self._port, keepalive=30)
-            self._client.loop_start()
-
-
-def _send_small_packets_at_once(_client: mqtt.Client, _data: object, sock: object) -> None:
-    if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._inbox.put(Heard(topic, bytes(message.payload), self._clock.now()), message.mid)

@@ -57,6 +57,13 @@ class Address:
 
 
 ALL_UP = "lastscan/v1/+/+/up"
+
+
+def up_of_site(site: str) -> str:
+    """The filter for everything the devices of one site say."""
+    return f"lastscan/v1/{site}/+/up"
+
+
 _UP = re.compile(r"lastscan/v1/([^/]+)/([^/]+)/up")
 
 
@@ -318,12 +325,12 @@ def voided(record: ScanRecord) -> tuple[str, int] | None:
 
 def batch_mac(key: bytes, ep: str, s: bytes) -> Hex:
     """HMAC-SHA-256 over the epoch's 32 characters and the exact bytes of the array."""
-    return hmac.new(key, ep.encode() + s, hashlib.sha256).hexdigest()
+    return hmac.digest(key, ep.encode() + s, "sha256").hex()
 
 
 def answer_mac(key: bytes, answer: Answer) -> Hex:
     """HMAC-SHA-256 over the answer's type, epoch, number or ranges, and generation, joined by `|`."""
-    return hmac.new(key, answer.said().encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, answer.said().encode(), "sha256").hex()
 
 
 def signed(key: bytes | None, answer: Answer) -> Answer:
@@ -341,6 +348,9 @@ def signed_batch(key: bytes | None, records: list[bytes], *, ep: str, sent: int,
     return encode(Scans(v=1, ep=ep, sent=sent, mono=mono, boot=boot, s=msgspec.Raw(s), mac=mac))
 
 
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
 # An unclosed string runs to the end of the payload: tried again from each of its quotes, it would take seconds.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
@@ -349,6 +359,12 @@ def _refuse_deep(payload: bytes) -> None:
     """Depth by counting brackets outside strings; cheap, and before any parser sees the bytes."""
     if payload.count(b"{") + payload.count(b"[") <= MAX_DEPTH:
         return
+    if b"\\" not in payload:  # then every second piece between quotes is a string
+        brackets = b"".join(payload.split(b'"')[::2]).translate(_ONE_KIND, _NO_BRACKETS)
+        for _ in range(MAX_DEPTH):
+            brackets = brackets.replace(b"[]", b"")  # the innermost level
+        if not brackets:
+            return
     depth = 0
     for mark in _STRING_OR_BRACKET.findall(payload):
         if mark in b"[{":

@@ -16,6 +16,7 @@ from lastscan.home import Home
 from lastscan.logs import configure_logs
 from lastscan.options import home_option, print_json
 from lastscan.up import Supervisor, alone, announce, die_with_parent, port_or_free
+from tracker.domain.ids import wire_name
 
 WEB_PORT, MQTT_PORT = 8080, 1883
 SPEED = 360.0
@@ -54,13 +55,33 @@ def broker(mqtt_port: int, ws_port: int, home: Home) -> None:
 
 @click.command()
 @click.option("--mqtt", "mqtt_url", help="The broker; else MQTT_URL, else the one that runs in this home.")
+@click.option(
+    "--name",
+    envvar="LASTSCAN_MQTT_USERNAME",
+    default=roles.TRACKER,
+    show_default=True,
+    help="What it signs in at the broker as: tracker-2 for a second one.",
+)
+@click.option("--sites", default="", metavar="A,B,C", help="Take only what comes from these sites.")
+@click.option("--no-fold", is_flag=True, help="Take and keep scans only; another tracker folds them.")
 @_unsafe_option
 @home_option
-def tracker(mqtt_url: str | None, unsafe: bool, home: Home) -> None:
-    """Run the tracker alone: takes scans, keeps them, folds them."""
-    ready = _role("tracker", home)
-    url, stop = _mqtt_url(home, mqtt_url), roles.stopped_by_signals()
-    roles.run_tracker_role(home, mqtt_url=url, unsafe=unsafe, stop=stop, ready=ready)
+def tracker(mqtt_url: str | None, name: str, sites: str, no_fold: bool, unsafe: bool, home: Home) -> None:
+    """Run a tracker alone: takes scans, keeps them, folds them.
+
+    Several of them share what the broker brings, where it can share (Mosquitto, EMQX).
+    """
+    ready = _role(name, home)
+    roles.run_tracker_role(
+        home,
+        mqtt_url=_mqtt_url(home, mqtt_url),
+        name=name,
+        sites=[wire_name(site) for site in sites.split(",") if site],
+        folds=not no_fold,
+        unsafe=unsafe,
+        stop=roles.stopped_by_signals(),
+        ready=ready,
+    )
 
 
 @click.command()

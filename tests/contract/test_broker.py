@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -62,8 +62,10 @@ def _choice(kind: str) -> Choice:
 class Running:
     """A broker run by `run_broker` in a thread, with a registry that a test may change."""
 
-    def __init__(self, home: Path, choice: Choice, *, mqtt_port: int, ws_port: int) -> None:
-        self.logins = [TRACKER, H17, H18]
+    def __init__(
+        self, home: Path, choice: Choice, *, mqtt_port: int, ws_port: int, logins: Sequence[Login] = ()
+    ) -> None:
+        self.logins = list(logins) or [TRACKER, H17, H18]
         self.ready: queue.Queue[Ports] = queue.Queue()
         self.failure: BaseException | None = None
         self.stop = threading.Event()
@@ -96,9 +98,15 @@ class Running:
 
 @contextmanager
 def running(
-    home: Path, choice: Choice, *, mqtt_port: int | None = None, ws_port: int | None = None
+    home: Path,
+    choice: Choice,
+    *,
+    mqtt_port: int | None = None,
+    ws_port: int | None = None,
+    logins: Sequence[Login] = (),
 ) -> Iterator[Running]:
-    broker = Running(home, choice, mqtt_port=mqtt_port or free_port(), ws_port=ws_port or free_port())
+    ports = {"mqtt_port": mqtt_port or free_port(), "ws_port": ws_port or free_port()}
+    broker = Running(home, choice, **ports, logins=logins)
     try:
         yield broker
     finally:

@@ -6,13 +6,14 @@ or more apart give the drift of the device's oscillator, once the later window w
 message alone may have queued, and would pass for drift.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 WINDOW = timedelta(hours=1)
 _SETTLED = timedelta(minutes=30)
 _MOST_DRIFT = 200e-6
 _STEPPED = timedelta(seconds=2)
+_MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +40,14 @@ class BootClock:
 
     def hearing(self, *, mono: int, heard_at: datetime) -> "BootClock":
         """After one more message. If our own clock went back, all that was known is forgotten."""
-        fresh = Least(since=heard_at, heard_at=heard_at, mono=mono)
         if self.heard_last is not None and heard_at < self.heard_last - _STEPPED:
-            return BootClock(fresh, None, heard_at)
-        if heard_at - self.now.since >= WINDOW:
-            return BootClock(fresh, self.now, heard_at)
-        least = self.now
-        if fresh.starts_at < least.starts_at:
-            least = replace(fresh, since=least.since)
-        return BootClock(least, self.before, heard_at)
+            return first_heard(mono=mono, heard_at=heard_at)
+        least, before = self.now, self.before
+        if heard_at - least.since >= WINDOW:
+            least, before = Least(since=heard_at, heard_at=heard_at, mono=mono), least
+        elif heard_at - least.heard_at < timedelta(milliseconds=mono - least.mono):
+            least = Least(since=least.since, heard_at=heard_at, mono=mono)
+        return BootClock(least, before, heard_at)
 
     @property
     def drift(self) -> float | None:
@@ -67,14 +67,14 @@ class BootClock:
         least is further off than the oscillator strays between it and that message.
         """
         base, drift = self.now, self.drift
-        if drift is None and self.before is not None and self.before.starts_at < base.starts_at:
-            base = self.before
-        known = [self.now] if self.before is None else [self.now, self.before]
-        furthest = max(abs(mono - least.mono) for least in known)
-        window = self._listened if self.before is None else WINDOW
-        doubt = (furthest + window / timedelta(milliseconds=1)) * _MOST_DRIFT
-        apart = (mono - base.mono) / 1000
-        return base.heard_at + timedelta(seconds=apart * (1 + (drift or 0.0))), int(doubt) + 20
+        furthest, window = abs(mono - base.mono), self._listened
+        if self.before is not None:
+            furthest, window = max(furthest, abs(mono - self.before.mono)), WINDOW
+            if drift is None and self.before.starts_at < base.starts_at:
+                base = self.before
+        doubt = (furthest + window / _MS) * _MOST_DRIFT
+        apart = (mono - base.mono) * (1 + drift) if drift is not None else mono - base.mono
+        return base.heard_at + timedelta(milliseconds=apart), int(doubt) + 20
 
     @property
     def _listened(self) -> timedelta:

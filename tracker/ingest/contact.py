@@ -87,8 +87,17 @@ class Hearing:
         self._news: dict[str, Contact] = {}
         self._kept_clocks: dict[Boot, BootClock] = {}
         self._kept: dict[str, Contact] = {}
+        quickest: dict[Boot, Understood] = {}
+        latest: dict[Boot, Understood] = {}
         for message in messages:
-            self._hear(message)
+            boot = (message.device.dev, message.said.boot)
+            latest[boot] = message
+            if boot not in quickest or message.delay_ms < quickest[boot].delay_ms:
+                quickest[boot] = message
+            self._note(message)
+        for boot, message in latest.items():  # those between tell a clock nothing
+            self._hear(boot, quickest[boot])
+            self._hear(boot, message)
 
     def wall_error_ms(self, message: Understood) -> int:
         """As last known before this batch, which may have queued for hours; else by the message itself."""
@@ -106,13 +115,14 @@ class Hearing:
     def committed(self) -> None:
         self._contacts.adopt(self._heard, self._kept, self._kept_clocks)
 
-    def _hear(self, message: Understood) -> None:
-        said, heard_at = message.said, message.heard.heard_at
-        boot = (message.device.dev, said.boot)
+    def _hear(self, boot: Boot, message: Understood) -> None:
         known = self.clocks.get(boot)
         hear = known.hearing if known is not None else first_heard
-        self.clocks[boot] = self._heard[boot] = hear(mono=said.mono, heard_at=heard_at)
-        contact = Contact(message.device.dev, heard_at, message.wall_error_ms)
+        self.clocks[boot] = self._heard[boot] = hear(mono=message.said.mono, heard_at=message.heard.heard_at)
+
+    def _note(self, message: Understood) -> None:
+        said = message.said
+        contact = Contact(message.device.dev, message.heard.heard_at, message.wall_error_ms)
         match said:
             case Hello():
                 contact = replace(contact, firmware=said.fw and said.fw[:64], says_more=True)

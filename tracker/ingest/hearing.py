@@ -59,9 +59,19 @@ class Understood:
     address: Address
     device: DeviceRow
     said: Up
-    wall_error_ms: int  # how far ahead the device's wall clock is, as far as queueing lets us see
+    heard_ms: int  # since 1970
     records: Sequence[Record] = ()
     misfits: Sequence[Misfit] = ()
+
+    @property
+    def wall_error_ms(self) -> int:
+        """How far ahead the device's wall clock is, as far as queueing lets us see."""
+        return self.said.sent - self.heard_ms
+
+    @property
+    def delay_ms(self) -> int:
+        """How long after its sending it was heard, but for an amount that is the same for all of one start."""
+        return self.heard_ms - self.said.mono
 
     @property
     def stream(self) -> tuple[str, str]:
@@ -83,7 +93,7 @@ def understand(heard: Heard, roll: Roll) -> Understood | NotUnderstood:
     try:
         address, device = _speaker(heard.topic, roll)
         said = hear_up(heard.payload)
-        understood = Understood(heard, address, device, said, said.sent - millis(heard.heard_at))
+        understood = Understood(heard, address, device, said, millis(heard.heard_at))
         if isinstance(said, Scans):
             if device.mac_key is not None and not same_mac(batch_mac(device.mac_key, said.ep, bytes(said.s)), said.mac):
                 raise UnfitMessageError("bad_mac")

@@ -30,6 +30,8 @@ class DeviceRow:
     sites: tuple[tuple[datetime, str], ...]  # dated: the site of a scan is the one valid when it happened
 
     def site_at(self, instant: datetime) -> str:
+        if len(self.sites) == 1:
+            return self.site
         valid = [site for since, site in self.sites if since <= instant]
         return valid[-1] if valid else self.sites[0][1]
 
@@ -52,12 +54,14 @@ class Contact:
 
     def then(self, later: "Contact") -> "Contact":
         """Both, one after the other."""
+        if not self.says_more:
+            return later
         return replace(
             later,
             depth=self.depth if later.depth is None else later.depth,
             battery=self.battery if later.battery is None else later.battery,
             firmware=self.firmware if later.firmware is None else later.firmware,
-            says_more=self.says_more or later.says_more,
+            says_more=True,
         )
 
     @property

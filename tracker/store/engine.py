@@ -12,6 +12,9 @@ from sqlalchemy import event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_S = 10
+_LONGEST_LOG_PAGES = (
+    20_000  # 80 MB: the tracker sees to it long before (`checkpoint`), and a commit only if it does not
+)
 
 
 def micros(instant: datetime) -> int:
@@ -89,7 +92,12 @@ def open_engine(url: str) -> sa.Engine:
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the begin event below says BEGIN, not the driver
-        for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (
+            "busy_timeout=10000",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"wal_autocheckpoint={_LONGEST_LOG_PAGES}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
         _write_ahead(connection)
 

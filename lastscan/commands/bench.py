@@ -1,0 +1,46 @@
+"""`lastscan bench`: what this machine does, beside what it could do at most."""
+
+import click
+
+from lastscan.options import json_option
+
+
+@click.group()
+def bench() -> None:
+    """Measure how fast this machine is at Lastscan's work, beside its own limits, in a scratch home.
+
+    Ratios to the limits of the same run, and CPU time, can be compared between machines; rates cannot.
+    """
+
+
+@bench.command()
+@click.option("--rows", default=20_000, show_default=True, help="Scans of each measurement.")
+@click.option("--seconds", default=5.0, show_default=True, help="How long 1,000 scans a second are kept up.")
+@click.option("--rounds", default=1, show_default=True, help="Repeats everything; the medians are printed.")
+@click.option("--devices", default=64, show_default=True, help="Handhelds that send at once.")
+@click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@click.option("--database-url", help="An empty PostgreSQL database; with --database postgresql.")
+@click.option("--broker", type=click.Choice(["mosquitto", "amqtt"]), default="mosquitto", show_default=True)
+@click.option("--prefill", default=0, metavar="ROWS", help="Scans the log holds before it begins, such as 1000000.")
+@click.option("--fold", is_flag=True, help="Fold beside it in the same process, as a tracker alone does.")
+@json_option
+def ingest(
+    rows: int,
+    seconds: float,
+    rounds: int,
+    devices: int,
+    database: str,
+    database_url: str | None,
+    broker: str,
+    prefill: int,
+    fold: bool,
+    as_json: bool,
+) -> None:
+    """From a publish to the receipt: live scans, a backlog, and what one waits for at 1,000 a second."""
+    from lastscan.bench.harness import tell
+    from lastscan.bench.ingest import Plan, measure
+
+    if (database == "postgresql") != (database_url is not None):
+        raise click.UsageError("--database postgresql and --database-url go together")
+    plan = Plan(rows, seconds, rounds, devices, broker, database_url, prefill, fold)
+    tell("ingest", measure(plan), as_json=as_json)
