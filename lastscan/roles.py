@@ -87,8 +87,8 @@ def run_tracker_role(
 ) -> None:
     """Takes scans until told to stop.
 
-    Raises BadNameError for a name that a device could have, and UnsafeError where what it receipts could be lost, unless
-    that is accepted as `unsafe`.
+    Raises BadNameError for a name that a device could have, and UnsafeError where what it receipts could be lost,
+    unless that is accepted as `unsafe`.
     """
     from tracker.main import run_tracker
 
