@@ -5,6 +5,8 @@ import os
 import random
 import secrets
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -85,10 +87,11 @@ def measure(plan: Plan) -> dict[str, Any]:
 class _House:
     """A broker, a tracker of one site, and fleets there and at sites it does not hear; each in a process of its own."""
 
-    def __init__(self, plan: Plan, home: Home, supervisor: Supervisor, port: int) -> None:
+    tracker_pid: int
+
+    def __init__(self, plan: Plan, home: Home, port: int) -> None:
         self._plan = plan
         self._home = home
-        self._supervisor = supervisor
         self._port = port
         self.sent = 0
         with _store(home) as store:
@@ -100,23 +103,25 @@ class _House:
             for site, known in drawn.items()
         }
 
-    @property
-    def tracker_pid(self) -> int:
-        process = self._supervisor.roles[TRACKER].process
-        assert process is not None
-        return process.pid
-
-    def begin(self) -> None:
-        """Starts the tracker, and waits until it has receipted a scan."""
+    @contextmanager
+    def tracker(self) -> Iterator[None]:
+        """Runs the tracker, in a Python of its own so that its memory is its own, from its first receipt on."""
         if self._plan.prefill:
             with _store(self._home) as store:
                 _insert(store, self._plan.prefill, self._plan.devices, batch=20_000)
-        fold = () if self._plan.fold else ("--no-fold",)
-        self._supervisor.start(TRACKER, "--mqtt", f"mqtt://{HOST}:{self._port}", "--sites", OURS, *fold)
-        self._supervisor.wait_for(TRACKER)
-        with self._fleet(OURS, 1) as fleet:
-            self.sent += fleet.load(1)
-            fleet.drain()
+        words = [TRACKER, "--home", str(self._home.path), "--mqtt", f"mqtt://{HOST}:{self._port}", "--sites", OURS]
+        fold = [] if self._plan.fold else ["--no-fold"]
+        with (self._home.logs / "tracker.log").open("wb") as said:
+            process = subprocess.Popen([sys.executable, "-m", "lastscan", *words, *fold], stderr=said)
+        self.tracker_pid = process.pid
+        try:
+            with self._fleet(OURS, 1) as fleet:
+                self.sent += fleet.load(1)
+                fleet.drain()
+            yield
+        finally:
+            process.terminate()
+            process.wait()
 
     def round(self) -> dict[str, float]:
         """Back to back, so that what slows the machine slows all of them."""
@@ -214,11 +219,11 @@ def _house(plan: Plan, scratch: Path) -> Iterator[_House]:
     supervisor = Supervisor(home)
     try:
         home.tracker_password(BESIDE)
-        house = _House(plan, home, supervisor, port)
+        house = _House(plan, home, port)
         supervisor.start("broker", "--mqtt-port", str(port))
         supervisor.wait_for("broker")
-        house.begin()
-        yield house
+        with house.tracker():
+            yield house
     finally:
         supervisor.shut_down()
         for name, value in before.items():
