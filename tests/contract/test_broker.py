@@ -343,6 +343,24 @@ def test_nonsense_on_the_wire_harms_nobody_else(broker: Running, join: Join) -> 
     assert tracker.hears() == (H17_UP, b"marker")
 
 
+def test_many_idle_and_half_open_connections_keep_nobody_from_scanning(broker: Running, join: Join) -> None:
+    """A small flood, of those that say nothing, half a word, and fifty megabytes."""
+    tracker = join(broker.ports, "tracker").signed_in().subscribe(EVERY_UP)
+    device = join(broker.ports, "h-0017").signed_in()
+    with ExitStack() as gone:
+        for n in range(150):
+            wire = gone.enter_context(socket.create_connection(("127.0.0.1", broker.ports.mqtt), timeout=SOON))
+            wire.sendall((b"", connect_packet("h-0018")[:7])[n % 2])
+        greedy = gone.enter_context(socket.create_connection(("127.0.0.1", broker.ports.mqtt), timeout=SOON))
+        with suppress(OSError):  # cut off long before the end
+            greedy.sendall(connect_packet("h-0018") + b"\x30\x80\xe1\xeb\x17" + bytes(50_000_000))
+        for n in range(20):
+            device.publish(H17_UP, b"%d" % n)
+            assert tracker.hears() == (H17_UP, b"%d" % n)
+    assert not tracker.down.is_set()
+    assert not device.down.is_set()
+
+
 def test_a_phone_comes_by_websocket(broker: Running, join: Join) -> None:
     tracker = join(broker.ports, "tracker").signed_in().subscribe(EVERY_UP)
     phone = join(broker.ports, "h-0017", transport="websockets").signed_in().subscribe(H17_DOWN)

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from tests.tracker.world import (
     nacks,
     needs,
 )
-from tracker import wire
+from tracker import hostile, wire
 from tracker.domain.errors import StoreError, UnkeepableError
 from tracker.gaps import GapIncidents
 from tracker.ingest import Heard, Reply
@@ -297,34 +298,11 @@ def test_a_batch_that_is_no_list_of_1_to_64_goes_aside(world: World, s: bytes) -
     assert refused(world, device.says(wire.encode(said))) == ["bad_batch"]
 
 
-def test_2000_mangled_payloads_leave_the_log_as_it_was(world: World) -> None:
-    rng = random.Random(4711)
-    device = world.device()
-    good = device.scans(device.scan("A"), device.scan("B", "load", into="AS10/2026-11-21", x={"note": "corner"}))
-    world.hears(device.says(good))
-    log, stems = world.log(), (good, device.hello(), b'{"t":"status","v":1}')
-
-    def mangled() -> bytes:
-        stem = bytearray(rng.choice(stems))
-        for _ in range(rng.randint(1, 6)):
-            where = rng.randrange(len(stem) + 1)
-            match rng.randrange(4):
-                case 0 if where < len(stem):
-                    stem[where] ^= 1 << rng.randrange(8)
-                case 1:
-                    del stem[where : where + rng.randint(1, 20)]
-                case 2:
-                    stem[where:where] = rng.choice([b"1e999", b"null", b"{}", b'"', b"\0", b"-", b"9" * 30, b"\xff"])
-                case _:
-                    stem = stem[: max(where, 1)]
-        return bytes(stem)
-
-    heard = [device.says(mangled()) for _ in range(2000)]
-    for n in range(0, len(heard), 50):
-        world.hears(*heard[n : n + 50])
-    assert world.log() == log
-    assert world.watermark(device) == 2
-    assert acks(world.hears(device.says(device.scans(device.scan("C"))))) == [3]
+def test_2000_hostile_messages_crash_nothing_and_store_no_foreign_scan(tmp_path: Path) -> None:
+    toll = hostile.run(tmp_path, count=2000, seed=4711)
+    assert toll.held, toll.as_json()
+    assert toll.honest_scans == 40
+    assert {"bad_mac", "topic", "foreign_site", "unknown_device", "too_deep", "too_long"} <= toll.put_aside.keys()
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------
