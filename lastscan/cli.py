@@ -33,6 +33,7 @@ COMMANDS = {
     "bagmsg": "bagmsg",
     "scan": "scan",
     "sim": "sim",
+    "bench": "bench",
     "prove": "prove",
     "replay": "replay",
     "learn": "replay",

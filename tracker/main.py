@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 _LOOK_EVERY_S = 0.02
 _BACK_OFF_S = 1.0
+_AT_ONCE = 500
 
 
 def run_tracker(
@@ -58,8 +59,7 @@ def keep_projecting(projector: Projector, sweep: Sweep, stop: threading.Event) -
     """Folds what is new as soon as it is there, and looks at the clock in between."""
     while not stop.is_set():
         try:
-            folded = projector.step()
-            if not folded:
+            if projector.step(_AT_ONCE) < _AT_ONCE:  # all that is there: a little later there is a batch worth its cost
                 sweep.step()
                 stop.wait(_LOOK_EVERY_S)
         except StoreError as wrong:

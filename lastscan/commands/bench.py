@@ -44,3 +44,34 @@ def ingest(
         raise click.UsageError("--database postgresql and --database-url go together")
     plan = Plan(rows, seconds, rounds, devices, broker, database_url, prefill, fold)
     tell("ingest", measure(plan), as_json=as_json)
+
+
+@bench.command()
+@click.option("--rows", default=1_000_000, show_default=True, help="Scans the log holds before it begins.")
+@click.option("--scans", default=20_000, show_default=True, help="Scans that are folded.")
+@click.option("--batch", default=500, show_default=True, help="Scans of one transaction.")
+@click.option("--rounds", default=5, show_default=True, help="Into which they are divided; the medians are printed.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--database-url", help="An empty PostgreSQL database, instead of SQLite in a scratch file.")
+@json_option
+def project(rows: int, scans: int, batch: int, rounds: int, seed: int, database_url: str | None, as_json: bool) -> None:
+    """From a fact in the log to timeline, judgement and what is owed, beside raw inserts of the same rows."""
+    from lastscan.bench.harness import tell
+    from lastscan.bench.project import Plan, measure
+
+    tell("project", measure(Plan(rows, scans, batch, rounds, seed, database_url)), as_json=as_json)
+
+
+@bench.command()
+@click.option("--rows", default=1_000_000, show_default=True, help="Scans the log holds.")
+@click.option("--lookups", default=5_000, show_default=True, help="Look-ups in process.")
+@click.option("--rounds", default=3, show_default=True, help="Of the web's look-ups; the medians are printed.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--database-url", help="An empty PostgreSQL database, instead of SQLite in a scratch file.")
+@json_option
+def lookup(rows: int, lookups: int, rounds: int, seed: int, database_url: str | None, as_json: bool) -> None:
+    """From a number to all that is known of it: in process, and as JSON beside a hello-world on the same server."""
+    from lastscan.bench.harness import tell
+    from lastscan.bench.lookup import Plan, measure
+
+    tell("lookup", measure(Plan(rows, lookups, rounds, seed, database_url)), as_json=as_json)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.domain.carriers_numbers import INVALID, VALID
 from tests.domain.laws import trade
 from tracker.domain.errors import UnreadableLabelError
-from tracker.domain.ids import MATCHING, Candidate, Context, identify, is_ambiguous, readings
+from tracker.domain.ids import MATCHING, Candidate, Context, aliases_in, identify, is_ambiguous, readings
 from tracker.domain.ids.checks import doubled_mod10, gs1_mod10, luhn, mod7, mod37_36, weighted_mod11
 from tracker.domain.ids.gs1 import elements, epc_uri, sscc_of_epc
 from tracker.domain.ids.posts import POSTS, POSTS_NOT_LISTED
@@ -455,6 +455,16 @@ def test_any_text_has_readings_or_none_and_each_number_is_read_again(text: str) 
                 continue  # a number only behind its identifier
             again = [alias for found in identify(candidate.number, context=MATCHING) for alias in found.aliases]
             assert set(again) & set(candidate.aliases)
+
+
+@given(
+    _OURS | st.text(SIGNS + " -()]\x1d/", max_size=60) | digits(12) | digits(20) | digits(22),
+    st.sampled_from([None, "itf", "gs1-128", "keyed"]),
+)
+@trade
+def test_a_scan_is_looked_up_under_all_that_it_may_be_read_as(text: str, symbology: str | None) -> None:
+    found = {alias for candidate in identify(text, symbology, MATCHING) for alias in candidate.aliases}
+    assert set(aliases_in(text, symbology)) == found
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from tracker.domain.errors import BadNameError
 from tracker.domain.handling import DESK_ONLY, EventKey, HandlingEvent, Kind, said_by_desk
@@ -146,6 +147,17 @@ class Progress:
         """
         sure = [m for m in self.marks if not m.estimated]
         short = before | {origin}
+        shown = [
+            m
+            for m in sure
+            if m.facility in short
+            and m.last_at > left_at + GRACE
+            and m.sure_at > left_at + GRACE
+            and m.kind in _SHOWS_WHERE
+            and not (m.kind == Kind.LOAD and m.into == departure)
+        ]
+        if not shown:
+            return ()
         in_time = any(m.facility == origin and m.first_at <= left_at + GRACE for m in sure)
         beyond = min(
             (
@@ -155,15 +167,7 @@ class Progress:
             ),
             default=None,
         )
-        return tuple(
-            m
-            for m in sure
-            if m.facility in short
-            and m.kind in _SHOWS_WHERE
-            and m.sure_at > left_at + GRACE
-            and (beyond is None or m.visit < beyond)
-            and not (m.kind == Kind.LOAD and m.into == departure)
-        )
+        return tuple(m for m in shown if beyond is None or m.visit < beyond)
 
 
 GRACE = timedelta(minutes=5)
@@ -207,27 +211,37 @@ def advance(progress: Progress, event: HandlingEvent) -> Progress:
         return progress
     if event.kind == Kind.UNSEEN or (event.kind in DESK_ONLY and said_by_desk(event.event_key)):
         return replace(progress, last=event, remarks=_marked(progress.remarks, event))
-    scanned = replace(
+    state, facility, aboard, held, damaged = _after(progress, event)
+    return replace(
         progress,
+        state=state,
+        facility=facility,
+        aboard=aboard,
+        held=held,
+        damaged=damaged,
         scans=progress.scans + 1,
-        last=event,
         marks=_marked(progress.marks, event),
-        held=None if _goes_on(progress, event) else progress.held,
+        last=event,
     )
+
+
+def _after(progress: Progress, event: HandlingEvent) -> tuple[State, str | None, str | None, str | None, bool]:
+    """State, place, vehicle, reason it is held, and whether it is damaged, once this has happened."""
+    state, facility, aboard, damaged = progress.state, progress.facility, progress.aboard, progress.damaged
+    held = None if _goes_on(progress, event) else progress.held
     match event.kind:
         case Kind.HOLD:
-            return replace(scanned, facility=event.facility, held=event.reason or "other")
+            return state, event.facility, aboard, event.reason or "other", damaged
         case Kind.RELEASE:
-            return replace(scanned, facility=event.facility, held=None)
+            return state, event.facility, aboard, None, damaged
         case Kind.DAMAGE:
-            return replace(scanned, damaged=True)
-    state = _STATE_AFTER.get(event.kind)  # type: ignore[call-overload]  # a StrEnum key is found by its plain word
-    if state is None or (progress.state is State.DELIVERED and state not in (State.DELIVERED, State.RETURNING)):
-        return scanned
-    aboard = _vehicle(event.into) if event.kind in (Kind.LOAD, Kind.PACK) else None
-    if event.kind == Kind.DEPART:
-        aboard = progress.aboard
-    return replace(scanned, state=state, facility=event.facility, aboard=aboard)
+            return state, facility, aboard, held, True
+    after = _STATE_AFTER.get(event.kind)  # type: ignore[call-overload]  # a StrEnum key is found by its plain word
+    if after is None or (state is State.DELIVERED and after not in (State.DELIVERED, State.RETURNING)):
+        return state, facility, aboard, held, damaged
+    if event.kind != Kind.DEPART:
+        aboard = _vehicle(event.into) if event.kind in (Kind.LOAD, Kind.PACK) else None
+    return after, event.facility, aboard, held, damaged
 
 
 def progress(of: Timeline) -> Progress:
@@ -303,6 +317,7 @@ def _vehicle(into: str | None) -> str | None:
     return (_run(into) or into) if into is not None else None
 
 
+@lru_cache(4096)  # one name is in the scans of all it carries
 def _run(into: str) -> str | None:
     try:
         return str(DepartureName.parse(into))

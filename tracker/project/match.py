@@ -7,8 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from tracker.domain.handling import HandlingEvent, Kind
-from tracker.domain.ids import MATCHING, identify
-from tracker.domain.ids.identify import LONGEST
+from tracker.domain.ids import LONGEST, MATCHING, aliases_in, identify
 from tracker.domain.itinerary import Replan
 from tracker.store import Transaction
 from tracker.store.bodies import BookedPieces, PlannedLegs
@@ -138,9 +137,7 @@ def _why_unknown(fact: KeptFact) -> str:
 
 def _names(fact: KeptFact) -> Names:
     code = fact.event.code
-    return _names_in(code, fact.sym) if len(code) <= LONGEST else _names_in.__wrapped__(code, fact.sym)
+    return _names_in(code, fact.sym) if len(code) <= LONGEST else aliases_in(code, fact.sym)
 
 
-@lru_cache(20_000)  # a piece is scanned several times within hours
-def _names_in(code: str, sym: str | None) -> Names:
-    return tuple(dict.fromkeys(alias for found in identify(code, sym, MATCHING) for alias in found.aliases))
+_names_in = lru_cache(20_000)(aliases_in)  # a piece is scanned several times within hours

@@ -139,7 +139,7 @@ class BookedShipments:
     def named(self, numbers: Collection[str]) -> dict[tuple[str, str], list[Alias]]:
         """Whom each scheme and number means and when, for any of these numbers: the earliest journey first."""
         found: dict[tuple[str, str], list[Alias]] = {}
-        for scheme, number, piece, valid_from, valid_to in self._connection.execute(_NAMED, {WANTED: numbers}):
+        for scheme, number, piece, valid_from, valid_to in self._connection.execute(_NAMED, {WANTED: numbers}).all():
             found.setdefault((scheme, number), []).append(Alias(piece, valid_from, valid_to))
         return found
 

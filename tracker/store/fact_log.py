@@ -297,7 +297,7 @@ class FactLog:
 
     def _attached(self, query: sa.Select[Any], owners: Collection[Any]) -> dict[Any, list[KeptFact]]:
         found: dict[Any, list[KeptFact]] = {owner: [] for owner in owners}
-        for row in self._connection.execute(query, {WANTED: owners}):
+        for row in self._connection.execute(query, {WANTED: owners}).all():
             found[row.owner].append(_kept(row))
         return found
 
@@ -325,7 +325,7 @@ class FactLog:
         return list(self._connection.execute(query))
 
     def _read(self, query: sa.Select[Any], values: dict[str, Any] | None = None) -> list[KeptFact]:
-        return [_kept(row) for row in self._connection.execute(query, values)]
+        return [_kept(row) for row in self._connection.execute(query, values).all()]
 
     # readers
 
@@ -387,7 +387,13 @@ class FactLog:
         return self._connection.execute(sa.select(sa.func.count()).select_from(quarantine)).scalar_one()
 
 
-_WITH_STREAM = sa.select(facts, streams.c.origin, streams.c.epoch).join(streams, streams.c.id == facts.c.stream)
+_KEPT = (
+    "pos", "q", "key", "happened_at", "kind", "facility", "code", "recorded_at", "sort_point", "into", "reason",
+    "void_epoch", "void_q", "estimated", "error_ms", "operator", "sym", "body",
+)  # fmt: skip
+_WITH_STREAM = sa.select(streams.c.origin, streams.c.epoch, *(facts.c[name] for name in _KEPT)).join_from(
+    facts, streams, streams.c.id == facts.c.stream
+)
 _AT = _WITH_STREAM.where(among(facts.c.pos)).order_by(facts.c.pos)
 _OF_PIECES = (
     _WITH_STREAM.add_columns(piece_facts.c.piece.label("owner"))
@@ -464,24 +470,26 @@ def _stream(row: sa.Row[Any]) -> Stream:
 
 
 def _kept(row: sa.Row[Any]) -> KeptFact:
-    key = f"{row.epoch}:{row.q}" if row.q is not None else row.key
-    voids = EventKey(row.origin, f"{row.void_epoch}:{row.void_q}") if row.void_q is not None else None
+    (
+        origin, epoch, pos, q, key, happened_at, kind, facility, code, recorded_at, sort_point, into, reason,
+        void_epoch, void_q, estimated, error_ms, operator, sym, body, *_,
+    ) = tuple(row)  # fmt: skip
     event = HandlingEvent(
-        happened_at=row.happened_at,
-        event_key=EventKey(row.origin, key),
-        kind=row.kind,
-        facility=row.facility,
-        code=row.code,
-        recorded_at=row.recorded_at,
-        sort_point=row.sort_point,
-        into=row.into,
-        reason=row.reason,
-        voids=voids,
-        estimated=row.estimated,
-        error_ms=row.error_ms,
-        operator=row.operator,
+        happened_at,
+        EventKey(origin, f"{epoch}:{q}" if q is not None else key),
+        kind,
+        facility,
+        code,
+        recorded_at,
+        sort_point,
+        into,
+        reason,
+        EventKey(origin, f"{void_epoch}:{void_q}") if void_q is not None else None,
+        estimated,
+        error_ms,
+        operator,
     )
-    return KeptFact(row.pos, event, row.sym, row.body)
+    return KeptFact(pos, event, sym, body)
 
 
 _KEYS_THERE = sa.select(facts.c.key).where(facts.c.stream == sa.bindparam("of_stream"), among(facts.c.key))

@@ -13,6 +13,7 @@ NUMBER_KEY = "number_key"
 """What scatters them; no two installations have the same."""
 
 _GENERATION = "generation"
+_GET = sa.select(meta.c.value).where(meta.c.name == sa.bindparam("wanted"))
 
 
 class Meta:
@@ -20,7 +21,7 @@ class Meta:
         self._connection = connection
 
     def get(self, name: str) -> str | None:
-        return self._connection.execute(sa.select(meta.c.value).where(meta.c.name == name)).scalar()
+        return self._connection.execute(_GET, {"wanted": name}).scalar()
 
     def put(self, name: str, value: str) -> None:
         if self.get(name) is None:

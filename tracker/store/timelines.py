@@ -1,9 +1,9 @@
 """What the projection made of the log: progress, plan and judgement of each piece, and when to judge it again."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -175,7 +175,8 @@ class Timelines:
 
     def known(self, of: Collection[int], *, with_legs: bool = False) -> list[KnownPiece]:
         """These pieces, each with how it was judged last, in order; with the legs it was booked on when asked for."""
-        return [_known(row) for row in self._connection.execute(_KNOWN_LEGS if with_legs else _KNOWN, {WANTED: of})]
+        query = _KNOWN_LEGS if with_legs else _KNOWN
+        return [_known(row) for row in self._connection.execute(query, {WANTED: of}).all()]
 
     def standing(self, piece: int) -> Standing | None:
         row = self._connection.execute(_STANDING, {WANTED: piece}).one_or_none()
@@ -197,7 +198,7 @@ class Timelines:
                 }
                 for each in judged
             ]
-            self._connection.execute(self._insert(timelines, update=True), rows)
+            self._connection.execute(_upsert(upsert(self._connection), timelines), rows)
 
     def keep_rides(self, plans: Mapping[int, Mapping[str, bool]]) -> None:
         """Which departures each piece takes room on: every one it was ever planned on, and whether that is in force.
@@ -214,7 +215,7 @@ class Timelines:
             if known.get((name, piece)) is not in_force
         ]
         if wanted:
-            self._connection.execute(self._insert(planned_rides, update=True), wanted)
+            self._connection.execute(_upsert(upsert(self._connection), planned_rides), wanted)
 
     def keep_irregularities(self, judgements: Mapping[int, Judgement]) -> None:
         """Replaces what was wrong with these pieces."""
@@ -326,17 +327,9 @@ class Timelines:
     def last_update(self) -> int:
         return self._connection.execute(sa.select(sa.func.max(updates.c.seq))).scalar() or 0
 
-    def _insert(self, table: sa.Table, *, update: bool = False) -> Any:
-        """An insert that leaves a row which is there, or brings it up to date."""
-        made = upsert(self._connection)(table)
-        if not update:
-            return made.on_conflict_do_nothing()
-        changed = {column.name: made.excluded[column.name] for column in table.c if not column.primary_key}
-        return made.on_conflict_do_update(index_elements=table.primary_key, set_=changed)
-
     def _insert_once(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
-            self._connection.execute(self._insert(table), rows)
+            self._connection.execute(_once(upsert(self._connection), table), rows)
 
     def _delete(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """The rows of a table with two keys."""
@@ -344,6 +337,23 @@ class Timelines:
             matching = [table.c[name] == sa.bindparam(f"its_{name}") for name in rows[0]]
             where = [{f"its_{name}": value for name, value in row.items()} for row in rows]
             self._connection.execute(sa.delete(table).where(*matching), where)
+
+
+# Statements are made once for each kind of database: to make one costs as much as to run it.
+
+
+@cache
+def _once(insert: Callable[[sa.Table], Any], table: sa.Table) -> Any:
+    """An insert that leaves a row which is there."""
+    return insert(table).on_conflict_do_nothing()
+
+
+@cache
+def _upsert(insert: Callable[[sa.Table], Any], table: sa.Table) -> Any:
+    """An insert that brings a row up to date which is there."""
+    made = insert(table)
+    changed = {column.name: made.excluded[column.name] for column in table.c if not column.primary_key}
+    return made.on_conflict_do_update(index_elements=table.primary_key, set_=changed)
 
 
 def _known(row: sa.Row[Any]) -> KnownPiece:

@@ -1,7 +1,7 @@
 """Numbers and names: parsed once at the edge, valid ever after."""
 
 from tracker.domain.ids.candidate import ANYWHERE, MATCHING, Candidate, Context, is_ambiguous
-from tracker.domain.ids.identify import identify
+from tracker.domain.ids.identify import LONGEST, aliases_in, identify
 from tracker.domain.ids.link import linked_number
 from tracker.domain.ids.names import (
     DepartureName,
@@ -19,6 +19,7 @@ from tracker.domain.ids.s10 import S10Number, scattered_serial
 
 __all__ = [
     "ANYWHERE",
+    "LONGEST",
     "MATCHING",
     "NOTHING_READ",
     "Candidate",
@@ -26,6 +27,7 @@ __all__ = [
     "DepartureName",
     "LicencePlate",
     "S10Number",
+    "aliases_in",
     "carrier_of",
     "facility_code",
     "facility_of_site",
