@@ -164,9 +164,7 @@ class _Writer:
             for leg in range(3)
         ]
         self._tx.network.keep_departures(runs)
-        ran = {
-            run.name: Known(left_at=run.departs_at, landed_at=run.arrives_at) for run in runs if run.arrives_at < NOW
-        }
+        ran = [run for run in runs if run.arrives_at < NOW]
         self._tx.network.happened({run.name: Known(left_at=run.departs_at, landed_at=run.arrives_at) for run in ran})
         a, b, c = (run.name for run in runs)
         hours: list[tuple[str, str, float, str | None]] = [

@@ -30,9 +30,9 @@ class _Values(sa.types.TypeDecorator[Any]):
         return values if dialect.name == "postgresql" else msgspec.json.encode(values).decode()
 
 
-class _Among(FunctionElement[bool]):
+class _Among(FunctionElement[Any]):
     name = "among"
-    type = sa.Boolean()
+    type = sa.types.NULLTYPE  # as a Boolean SQLite would be asked whether it `= 1`, and would use no index
     inherit_cache = True
 
 
