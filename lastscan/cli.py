@@ -37,7 +37,6 @@ COMMANDS = {
     "prove": "prove",
     "replay": "replay",
     "learn": "replay",
-    "bench": "bench",
 }
 """Which file of `lastscan.commands` each subcommand is in; read only when it is called, so that `--help` is quick."""
 
