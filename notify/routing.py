@@ -30,7 +30,7 @@ SPREAD = 0.2  # so that those refused together do not come back together
 PROVIDERS_FORGET_AFTER = timedelta(hours=23)
 """Providers forget keys after about a day; a resend later than this could be a second message."""
 
-AT_LEAST_ONCE = frozenset({NoticeKind.MISSED_CONNECTION, NoticeKind.WITHDRAWN})
+AT_LEAST_ONCE = frozenset({NoticeKind.MISSED_CONNECTION, NoticeKind.LEG_CANCELLED, NoticeKind.WITHDRAWN})
 """Kinds people act on: where a provider ignores keys, rather twice than never. All others go at most once there."""
 
 _KEYS = UUID("6b1f6a0e-5d55-5f0b-9d0e-3c1d7b2f9a44")

@@ -159,7 +159,16 @@ class Story:
     def landed(self, departure: Departure, when: str, *, day: int = 0) -> "Story":
         return self._knows(departure, landed_at=at(when, day=day))
 
-    def _knows(self, departure: Departure, **what: datetime) -> "Story":
+    def cancelled(self, departure: Departure, when: str) -> "Story":
+        return self._knows(departure, cancelled=True, disrupted_at=at(when))
+
+    def diverted(self, departure: Departure, to: Facility, when: str) -> "Story":
+        return self._knows(departure, diverted_to=to.code, disrupted_at=at(when))
+
+    def goes_after_all(self, departure: Departure) -> "Story":
+        return self._knows(departure, cancelled=False, diverted_to=None, disrupted_at=None)
+
+    def _knows(self, departure: Departure, **what: object) -> "Story":
         known = tuple(replace(d, **what) if d.name == departure.name else d for d in self.departures)  # type: ignore[arg-type]
         return replace(self, departures=known)
 

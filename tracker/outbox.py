@@ -99,7 +99,7 @@ def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
             return "stands" if delivered else "overtaken"
         case NoticeKind.OUT_FOR_DELIVERY:
             return "stands" if standing.progress.state is State.OUT_FOR_DELIVERY else "overtaken"
-        case NoticeKind.MISSED_CONNECTION:
+        case NoticeKind.MISSED_CONNECTION | NoticeKind.LEG_CANCELLED:
             subject = row.cause.rsplit(":", 1)[1]
             open_now = any(i.subject == subject and i.open for i in standing.judgement.irregularities)
             return "stands" if open_now and not delivered else "overtaken"

@@ -13,7 +13,7 @@ from locales import AT_A_TIME, Words
 from tracker.domain.card import CardEntry, CardLeg, Milestone, MilestoneStep, PieceCard, public
 from tracker.domain.handling import Kind
 from tracker.domain.network import Facility
-from tracker.domain.rules import Irregularity, IrregularityKind
+from tracker.domain.rules import BREAKS_THE_PLAN, Irregularity, IrregularityKind
 from tracker.domain.shipment import PieceKind
 from tracker.domain.timeline import State
 from tracker.domain.why import Why
@@ -240,7 +240,7 @@ def _verdict(card: PieceCard, words: Words) -> tuple[str, str | None]:
     if IrregularityKind.LATE in standing:
         return "bad", say("Late")
     if window is not None and window[1] > card.due_by:
-        return "bad" if IrregularityKind.MISSED_CONNECTION in standing else "warn", say("Later than promised")
+        return "bad" if BREAKS_THE_PLAN & standing else "warn", say("Later than promised")
     if IrregularityKind.HELD in standing:
         return "warn", say("Held")
     if window is None:
@@ -341,7 +341,7 @@ def _is_headline(card: PieceCard, found: Irregularity) -> bool:
 
 
 def _remedy(card: PieceCard, found: Irregularity, words: Words) -> str:
-    instead = _instead(card, found) if found.kind is IrregularityKind.MISSED_CONNECTION else None
+    instead = _instead(card, found) if found.kind in BREAKS_THE_PLAN else None
     if instead is None:
         unknown = found.kind is IrregularityKind.LATE and card.eta is None
         return words.say(wording.NO_WINDOW_YET if unknown else wording.REMEDIES[found.kind])
@@ -356,13 +356,16 @@ def _remedy(card: PieceCard, found: Irregularity, words: Words) -> str:
 
 
 def _instead(card: PieceCard, found: Irregularity) -> CardLeg | None:
-    """The leg it takes from where it missed one."""
+    """The leg it takes from where it cannot take the one planned."""
     origin = found.why.values.get("facility")
     left = found.since
     later = [
         leg
         for leg in card.legs
-        if not leg.missed and leg.departure.origin == origin and leg.departure.departs_at > left - timedelta(hours=1)
+        if not leg.missed
+        and leg.departure.name != found.subject
+        and leg.departure.origin == origin
+        and leg.departure.departs_at > left - timedelta(hours=1)
     ]
     return min(later, key=lambda leg: leg.departure.departs_at, default=None)
 

@@ -117,6 +117,8 @@ NEXT: dict[PieceKind, dict[str, str]] = {
 
 TROUBLES: dict[IrregularityKind, str] = {  # of those that a number alone shows
     IrregularityKind.MISSED_CONNECTION: sentence("It missed its connection in {place}"),
+    IrregularityKind.LEG_CANCELLED: sentence("The departure it was planned on is cancelled"),
+    IrregularityKind.LEG_DIVERTED: sentence("The departure it was planned on goes elsewhere"),
     IrregularityKind.MISSORTED: sentence("It came to the wrong place: {place}"),
     IrregularityKind.NEVER_INDUCTED: sentence("It was not handed over yet"),
     IrregularityKind.HELD: sentence("It is held at {place}"),
@@ -131,6 +133,12 @@ HEADLINE_SAYS_IT = sentence("What went wrong")
 
 REMEDIES: dict[IrregularityKind, str] = {
     IrregularityKind.MISSED_CONNECTION: sentence(
+        "We are looking for the next departure; it will stand here at once. There is nothing you need to do."
+    ),
+    IrregularityKind.LEG_CANCELLED: sentence(
+        "We are looking for the next departure; it will stand here at once. There is nothing you need to do."
+    ),
+    IrregularityKind.LEG_DIVERTED: sentence(
         "We are looking for the next departure; it will stand here at once. There is nothing you need to do."
     ),
     IrregularityKind.MISSORTED: sentence("It is being sent back to its way. There is nothing you need to do."),

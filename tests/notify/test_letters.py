@@ -14,7 +14,8 @@ from notify.channels.email.letter import compose
 from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
 from tests.notify.world import ADA, AT, XIAOMING, owed
-from tracker.domain.notices import NoticeKind
+from tracker.domain.notices import GOES_AFTER_ALL, NoticeKind
+from tracker.domain.why import because
 
 LINK = "https://lastscan.example/u/" + "abcdefgh-_" * 7  # as long as real ones
 
@@ -125,6 +126,17 @@ def test_a_missed_connection_says_all_in_one_letter():
     assert "LH716 left Leipzig hub at Sat 21 Nov, 02:40 without it" in said
     assert "Goes on with: LH718, Sun 22 Nov" in said
     assert "Now expected: Sun 22 Nov, 14:00–18:00" in said
+
+
+@pytest.mark.parametrize("language", list(languages()))
+def test_a_departure_called_off_and_on_again_is_not_answered_as_a_miss(language):
+    withdraws = f"{NoticeKind.LEG_CANCELLED}:LS123456785NL/1:LH716/2026-11-21"
+    notice = owed(NoticeKind.WITHDRAWN, to=replace(XIAOMING, language=language), withdraws=withdraws)
+    notice = replace(notice, why=because(GOES_AFTER_ALL, {"departure": "LH716/2026-11-21"}))
+    said = words(language)
+    assert said.say("We wrote to you that {departure} would not take it.", departure="LH716") in text(letter(notice))
+    assert said.say(GOES_AFTER_ALL, departure="LH716") in text(letter(notice))
+    assert str(letter(notice)["Subject"]) != str(letter(owed(NoticeKind.WITHDRAWN, to=notice.recipient))["Subject"])
 
 
 def test_a_chinese_letter_is_in_chinese():

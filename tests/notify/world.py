@@ -13,6 +13,7 @@ from notify.owed import OwedNotice, Recipient
 from notify.store.schema import metadata
 from tracker.domain.network import Facility, FacilityKind
 from tracker.domain.notices import HANDED_OVER, NOT_MISSED, NOTICE_RULES, ON_THE_VAN, NoticeKind
+from tracker.domain.rules.leg_cancelled import CANCELLED
 from tracker.domain.rules.missed_connection import LEFT_BEHIND
 from tracker.domain.shipment import PieceKind
 from tracker.domain.why import Why, because
@@ -37,6 +38,8 @@ def why(kind: NoticeKind) -> Why:
         case NoticeKind.MISSED_CONNECTION:
             facts = {"departure": MISSED, "facility": "LEJ", "left_at": AT, "seen_at": AT + timedelta(minutes=11)}
             return because(LEFT_BEHIND, dict(facts))
+        case NoticeKind.LEG_CANCELLED:
+            return because(CANCELLED, {"departure": MISSED, "facility": "LEJ", "departs_at": AT})
         case NoticeKind.OUT_FOR_DELIVERY:
             return because(ON_THE_VAN, {"facility": "PVG", "out_at": AT})
         case NoticeKind.DELIVERED:
@@ -66,7 +69,7 @@ def owed(
         destination=PVG,
         why=why(kind),
         window=None if kind is NoticeKind.DELIVERED else window,
-        departure="LH718/2026-11-22" if kind is NoticeKind.MISSED_CONNECTION else None,
+        departure="LH718/2026-11-22" if kind in (NoticeKind.MISSED_CONNECTION, NoticeKind.LEG_CANCELLED) else None,
         withdraws=withdraws,
         places=PLACES,
         owed_at=AT,

@@ -7,7 +7,7 @@ from tracker.domain.eta import eta
 from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Leg
 from tracker.domain.notices import Judgement
-from tracker.domain.rules import Irregularity, IrregularityKind, irregularities, look_again_after
+from tracker.domain.rules import BREAKS_THE_PLAN, Irregularity, irregularities, look_again_after
 from tracker.domain.situation import Situation
 
 TRY_AGAIN = timedelta(hours=1)
@@ -18,8 +18,8 @@ def judge(situation: Situation) -> Judgement:
     """The whole judgement of a piece at `situation.now`, from values alone."""
     found = irregularities(situation)
     goes_with = next_leg(situation)
-    missed = {i.subject for i in found if i.kind is IrregularityKind.MISSED_CONNECTION}
-    certain = goes_with is None or goes_with.departure not in missed
+    broken = {i.subject for i in found if i.kind in BREAKS_THE_PLAN}
+    certain = goes_with is None or goes_with.departure not in broken
     return Judgement(
         progress=situation.progress,
         irregularities=found,
@@ -38,12 +38,10 @@ def next_leg(situation: Situation) -> Leg | None:
 
 
 def leg_to_replan(situation: Situation, found: tuple[Irregularity, ...]) -> Leg | None:
-    """The first leg of the plan in force that was missed, or is ahead and cancelled; nothing is planned instead yet."""
-    missed = {i.subject for i in found if i.kind is IrregularityKind.MISSED_CONNECTION and i.open}
+    """The first leg of the plan in force that it cannot take; nothing is planned instead yet."""
+    broken = {i.subject for i in found if i.kind in BREAKS_THE_PLAN and i.open}
     legs = situation.itinerary.legs
-    ahead = next_leg(situation)
-    cancelled = {leg.departure for leg in legs[legs.index(ahead) :] if _cancelled(situation, leg)} if ahead else set()
-    return next((leg for leg in legs if leg.departure in missed | cancelled), None)
+    return next((leg for leg in legs if leg.departure in broken and not situation.rode(leg.departure)), None)
 
 
 def ready_again_at(situation: Situation, leg: Leg) -> datetime:
@@ -67,11 +65,6 @@ def judge_again_at(situation: Situation, judgement: Judgement) -> datetime | Non
     if leg_to_replan(situation, judgement.irregularities) is not None:
         moments.append(situation.now + TRY_AGAIN)
     return min(moments, default=None)
-
-
-def _cancelled(situation: Situation, leg: Leg) -> bool:
-    known = situation.departure(leg.departure)
-    return known is not None and known.cancelled
 
 
 def _came_through(situation: Situation, leg: Leg) -> bool:

@@ -21,6 +21,7 @@ class Known:
     landed_at: datetime | None = None
     cancelled: bool = False
     diverted_to: str | None = None
+    disrupted_at: datetime | None = None  # since when it is known as cancelled or diverted
 
     def of(self, departure: Departure) -> Departure:
         """The departure with what is known of it, and nothing that was known before."""
@@ -33,17 +34,25 @@ class Known:
             landed_at=self.landed_at,
             cancelled=self.cancelled,
             diverted_to=self.diverted_to,
+            disrupted_at=self.disrupted_at,
         )
 
 
-def known(updates: Iterable[Said], *, left_at: datetime | None = None, landed_at: datetime | None = None) -> Known:
-    """All updates, in the order in which they were true: of each field the last counts.
+def known(
+    updates: Iterable[tuple[datetime, Said]], *, left_at: datetime | None = None, landed_at: datetime | None = None
+) -> Known:
+    """All updates with when each was true, in that order: of each field the last counts.
 
     `left_at` and `landed_at` are what scans of the departure's card say; who flies it knows better.
     """
     merged: dict[str, object] = {}
-    for said in updates:
+    for true_at, said in updates:
+        disrupted = bool(merged.get("cancelled") or merged.get("diverted_to"))
         merged.update(said)
+        if not (merged.get("cancelled") or merged.get("diverted_to")):
+            merged["disrupted_at"] = None
+        elif not disrupted:
+            merged["disrupted_at"] = true_at
     found = Known(**{name: value for name, value in merged.items() if value is not None})  # type: ignore[arg-type]
     if found.cancelled:  # it never left, whatever card was scanned
         return found

@@ -152,6 +152,7 @@ class Departure:
     landed_at: datetime | None = None
     cancelled: bool = False
     diverted_to: str | None = None
+    disrupted_at: datetime | None = None  # since when it is known as cancelled or diverted
 
     def __post_init__(self) -> None:
         if self.arrives_at <= self.departs_at:

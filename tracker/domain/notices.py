@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from tracker.domain.eta import Eta
 from tracker.domain.handling import EventKey, Kind
-from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
+from tracker.domain.rules.irregularity import BREAKS_THE_PLAN, Irregularity, IrregularityKind
 from tracker.domain.shipment import Piece, PieceKind
 from tracker.domain.timeline import Progress, State
 from tracker.domain.why import Facts, Why, because
@@ -16,6 +16,7 @@ class NoticeKind(StrEnum):
     OUT_FOR_DELIVERY = "out_for_delivery"
     DELIVERED = "delivered"
     MISSED_CONNECTION = "missed_connection"
+    LEG_CANCELLED = "leg_cancelled"
     WITHDRAWN = "withdrawn"
 
 
@@ -48,6 +49,12 @@ NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
         channels=("email",),
         left_with=NoticeKind.MISSED_CONNECTION,
     ),
+    NoticeKind.LEG_CANCELLED: NoticeRule(
+        urgent=True,
+        expires_after=timedelta(hours=24),
+        channels=("email",),
+        left_with=NoticeKind.MISSED_CONNECTION,
+    ),
     NoticeKind.WITHDRAWN: NoticeRule(
         urgent=True,
         expires_after=timedelta(hours=12),
@@ -58,6 +65,8 @@ NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
 
 TOLD_OF: dict[IrregularityKind, NoticeKind | None] = dict.fromkeys(IrregularityKind, None) | {
     IrregularityKind.MISSED_CONNECTION: NoticeKind.MISSED_CONNECTION,
+    IrregularityKind.LEG_CANCELLED: NoticeKind.LEG_CANCELLED,
+    IrregularityKind.LEG_DIVERTED: NoticeKind.LEG_CANCELLED,
 }
 """Which irregularity a customer hears of, and by which notice."""
 
@@ -65,6 +74,7 @@ ON_THE_VAN = "It left {facility} on the van at {out_at}."
 HANDED_OVER = "It was handed over at {delivered_at}."
 ON_THE_BELT = "It was put on the belt in {facility} at {delivered_at}."
 NOT_MISSED = "What showed that {departure} left without it no longer stands."
+GOES_AFTER_ALL = "{departure} goes as planned after all."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +130,20 @@ def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tu
 def _withdrawals(before: Judgement | None, after: Judgement, piece: Piece) -> list[Notice]:
     """What was judged so and is now judged never to have been so, as when a late scan shows it was aboard.
 
-    Not while another of its kind stands: then its plan did break, only elsewhere; nor once it was delivered.
+    Not while another stands that breaks its plan: then that did break, only elsewhere; nor once it was delivered.
     """
     if after.progress.delivered is not None:
         return []
-    standing = {i.kind for i in after.irregularities if i.open}
+    breaks = any(i.open and i.kind in BREAKS_THE_PLAN for i in after.irregularities)
     gone = {i.name: i for i in before.irregularities} if before else {}
     for irregularity in after.irregularities:
         gone.pop(irregularity.name, None)
     found = []
     for irregularity in gone.values():
         kind = TOLD_OF[irregularity.kind]
-        if kind is not None and irregularity.kind not in standing:
+        if kind is not None and not breaks:
             told = f"{kind}:{piece.name}:{irregularity.subject}"
-            why = because(NOT_MISSED, {"departure": irregularity.subject})
+            facts: Facts = {"departure": irregularity.subject}
+            why = because(NOT_MISSED, facts) if kind is NoticeKind.MISSED_CONNECTION else because(GOES_AFTER_ALL, facts)
             found.append(Notice(NoticeKind.WITHDRAWN, f"{NoticeKind.WITHDRAWN}:{told}", why, (), withdraws=told))
     return found

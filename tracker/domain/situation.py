@@ -28,6 +28,8 @@ class Situation:
 
     def rode(self, departure: str) -> bool:
         known = self.departures.get(departure)
+        if known is not None and known.cancelled:
+            return False  # whatever was loaded into it is taken off again
         return self.progress.rode(departure, left_at=known.left_at if known else None)
 
     @cached_property

@@ -236,7 +236,7 @@ def _known(departure: Departure, facts: Sequence[KeptFact]) -> Known:
     left = seen.seen(Kind.DEPART, departure.origin)
     landed = seen.seen(Kind.ARRIVE, departure.destination)
     return known_of(
-        (msgspec.json.decode(fact.body or "", type=Movement).said for fact in told),
+        ((fact.event.happened_at, msgspec.json.decode(fact.body or "", type=Movement).said) for fact in told),
         left_at=left.first_at if left else None,
         # A landing only known by when we heard of it may be hours old: taken at its word it would call pieces late.
         landed_at=landed.first_at if landed and not landed.estimated else None,

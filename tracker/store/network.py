@@ -232,7 +232,16 @@ _PLANNED = (
 )
 """What the timetable says."""
 
-_STATE = ("tail", "estimated_departure", "estimated_arrival", "left_at", "landed_at", "cancelled", "diverted_to")
+_STATE = (
+    "tail",
+    "estimated_departure",
+    "estimated_arrival",
+    "left_at",
+    "landed_at",
+    "cancelled",
+    "diverted_to",
+    "disrupted_at",
+)
 """What is known since."""
 
 

@@ -190,6 +190,7 @@ departures = Table(
     Column("landed_at", Instant),
     Column("cancelled", Boolean, nullable=False, server_default=sa.false()),
     Column("diverted_to", Text),
+    Column("disrupted_at", Instant),
     Column("leaves_at", Instant, nullable=False, index=True),
     Column("version", BigInteger, nullable=False, index=True),
 )

@@ -93,6 +93,7 @@ def write(notice: OwedNotice, spoken: Words, settings: MailSettings) -> Letter:
                 "place": spoken.place(notice.destination),
                 "window": spoken.window(*notice.window, notice.destination.zone) if notice.window else "",
                 "departure": _departure(notice.departure, spoken) if notice.departure else "",
+                "of": (notice.withdraws or "").partition(":")[0],
                 "missed": _run(notice.why.values.get("departure", "")),
             }
         )

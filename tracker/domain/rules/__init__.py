@@ -13,6 +13,8 @@ from tracker.domain.rules import (
     held_for_address,
     held_for_payment,
     late,
+    leg_cancelled,
+    leg_diverted,
     lost,
     missed_connection,
     missorted,
@@ -25,11 +27,13 @@ from tracker.domain.rules import (
     silent,
 )
 from tracker.domain.rules.duty import DUTIES, Actor, Duty
-from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
+from tracker.domain.rules.irregularity import BREAKS_THE_PLAN, Irregularity, IrregularityKind
 from tracker.domain.situation import Situation
 
 RULES: tuple[Callable[[Situation], Iterator[Irregularity]], ...] = (
     missed_connection.check,
+    leg_cancelled.check,
+    leg_diverted.check,
     missorted.check,
     overage.check,
     shortage.check,
@@ -72,6 +76,7 @@ def look_again_after(situation: Situation) -> datetime | None:
 
 
 __all__ = [
+    "BREAKS_THE_PLAN",
     "DUTIES",
     "RULES",
     "Actor",

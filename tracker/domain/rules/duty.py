@@ -32,6 +32,16 @@ DUTIES: dict[IrregularityKind, Duty] = {
         because("Plan the next departure with room, and put it first there."),
         because("It leaves on another departure, or is seen further along."),
     ),
+    IrregularityKind.LEG_CANCELLED: Duty(
+        Actor.NETWORK,
+        because("Plan the next departure with room, and put it first there."),
+        because("It leaves on another departure, or is seen further along."),
+    ),
+    IrregularityKind.LEG_DIVERTED: Duty(
+        Actor.NETWORK,
+        because("Plan the next departure with room; fetch what is aboard from where it lands."),
+        because("It leaves on another departure, or is seen further along."),
+    ),
     IrregularityKind.MISSORTED: Duty(
         Actor.STATION,
         because("Send it back to its way with the next departure."),

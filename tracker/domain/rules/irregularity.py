@@ -10,6 +10,8 @@ from tracker.domain.why import Why
 
 class IrregularityKind(StrEnum):
     MISSED_CONNECTION = "missed_connection"
+    LEG_CANCELLED = "leg_cancelled"
+    LEG_DIVERTED = "leg_diverted"
     MISSORTED = "missorted"
     OVERAGE = "overage"
     SHORTAGE = "shortage"
@@ -28,6 +30,12 @@ class IrregularityKind(StrEnum):
     DELIVERED_ELSEWHERE = "delivered_elsewhere"
     LOST = "lost"
     LATE = "late"
+
+
+BREAKS_THE_PLAN = frozenset(
+    {IrregularityKind.MISSED_CONNECTION, IrregularityKind.LEG_CANCELLED, IrregularityKind.LEG_DIVERTED}
+)
+"""Kinds after which a piece cannot go as planned; each names the departure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from tracker.domain.handling import EventKey, Kind
 from tracker.domain.itinerary import Itinerary, Leg
 from tracker.domain.network import Departure
 from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
+from tracker.domain.rules.onward import onward
 from tracker.domain.situation import Situation
-from tracker.domain.timeline import is_run
 from tracker.domain.why import Facts, Why, because
 
 STILL_COMING_IN = "{departure} left {facility} at {left_at}; {inbound}, which brings it, was still under way."
@@ -101,14 +101,5 @@ def _still_coming_in(situation: Situation, inbound: Departure, *, left_at: datet
 
 def _went_on(situation: Situation, leg: Leg, left_at: datetime) -> datetime | None:
     """When it left on something else, or turned up further along."""
-    planned = [version for version in situation.versions if version.rides(leg.departure)]
-    further = {later.destination for version in situation.versions for later in version.legs} - {leg.origin}
-    further -= {earlier.origin for version in planned for earlier in version.before(leg.departure)}
-    on = [
-        moment
-        for m in situation.progress.marks
-        if (m.kind == Kind.LOAD and m.facility == leg.origin and m.into != leg.departure and is_run(m.into))
-        or m.facility in further
-        if (moment := m.next_after(left_at)) is not None
-    ]
-    return min(on, default=None)
+    on = (m.next_after(left_at) for m in onward(situation, leg))
+    return min((moment for moment in on if moment is not None), default=None)
