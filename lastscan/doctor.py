@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tracker.store.gaps import GapIncident
+
 LONGEST_FLUSH_MS = 50.0
 """A beep comes after the flush, and within this time in 99 of 100 scans."""
 WAITS_TOO_LONG = timedelta(seconds=60)
@@ -210,6 +212,15 @@ def custody(missing: Mapping[str, int], waiting_on: Mapping[str, int]) -> list[F
         _judged("scans missing", not gaps, gaps or "none", remedy, Level.WARN),
         _judged("scans on devices", not held, held or "none, as they said last", remedy, Level.WARN),
     ]
+
+
+def gaps(still_open: Sequence[GapIncident]) -> Finding:
+    """Scans of which people were told that they are lost, and on which nobody has decided."""
+    if not still_open:
+        return Finding("gaps", Level.OK, "none is open")
+    worst = max(still_open, key=lambda gap: gap.lacks)
+    found = f"{len(still_open)} open; the worst is {worst.id}: {worst.lacks} scans of {worst.dev} at {worst.site}"
+    return Finding("gaps", Level.WARN, found, "lastscan gap list shows them; close each once its device was looked at")
 
 
 # Backups

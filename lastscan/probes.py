@@ -103,6 +103,7 @@ def _waiting(home: Home, engine: sa.Engine, connection: sa.Connection) -> Iterat
     yield doctor.waiting("notices not sent", overdue, "is notify running? logs/notify.log")
     yield from doctor.put_aside(found.put_aside)
     yield from doctor.custody(found.missing, found.waiting_on_devices)
+    yield doctor.gaps(found.gaps)
 
 
 # The machine

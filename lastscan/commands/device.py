@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import click
 from lastscan.home import Home
 from lastscan.options import home_option, json_option, print_json
 from tracker.devices import Credentials, Devices
+from tracker.gaps import GapIncidents
 
 
 @click.group()
@@ -38,7 +40,9 @@ def add(dev: str, site: str, move: bool, as_json: bool, home: Home) -> None:
 @json_option
 @home_option
 def list_devices(as_json: bool, home: Home) -> None:
-    """Show every device: site, last heard, scans waiting on it, battery."""
+    """Show every device: site, last heard, scans waiting on it, open gaps, battery."""
+    store = home.store()
+    gaps = Counter(gap.dev for gap in GapIncidents(store, home.clock).all())
     rows = [
         {
             "dev": d.dev,
@@ -48,17 +52,19 @@ def list_devices(as_json: bool, home: Home) -> None:
             "heard_at": d.heard_at,
             "wall_error_ms": d.wall_error_ms,
             "depth": d.depth,
+            "gaps": gaps[d.dev],
             "battery": d.battery,
             "firmware": d.firmware,
         }
-        for d in Devices(home.store(), home.clock).list()
+        for d in Devices(store, home.clock).list()
     ]
     if as_json:
         print_json(rows)
         return
     for row in rows:
         heard = f"heard {row['heard_at']:%Y-%m-%d %H:%M:%S}" if row["heard_at"] else "never heard"
-        click.echo(f"{row['dev']:32} {row['site']:12} {'revoked' if row['revoked_at'] else heard}")
+        lost = f", open gaps: {row['gaps']} (lastscan gap list)" if row["gaps"] else ""
+        click.echo(f"{row['dev']:32} {row['site']:12} {'revoked' if row['revoked_at'] else heard}{lost}")
 
 
 @device.command()

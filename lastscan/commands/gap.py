@@ -38,8 +38,7 @@ def list_gaps(closed: bool, as_json: bool, home: Home) -> None:
 def close(incident: int, reason: str, by: str, home: Home) -> None:
     """Write the missing scans off, so that receipts go on past them. Look at the device first."""
     closed = GapIncidents(home.store(), home.clock).close(incident, by=by, reason=reason)
-    lost = sum(last - first + 1 for first, last in closed.missing)
-    click.echo(f"gap {incident} is closed; {lost} scans of {closed.dev} are written off", err=True)
+    click.echo(f"gap {incident} is closed; {closed.lacks} scans of {closed.dev} are written off", err=True)
 
 
 def _line(incident: GapIncident) -> str:

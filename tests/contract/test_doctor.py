@@ -20,6 +20,7 @@ from lastscan.home import Home
 from lastscan.probes import UnsafeError, examine, refuse_unsafe
 from tests.scenarios.test_killed_in_the_stream import BROKERS, broker
 from tests.tracker.world import NOON, World, at
+from tracker.gaps import GapIncidents
 from tracker.store import health
 
 CONFIGURATION = 78
@@ -154,9 +155,29 @@ def test_what_waits_is_counted(home: Home) -> None:
         with world.store.reading() as tx:
             found = health.vitals(tx.connection, at(1))
     assert found.facts_to_fold == 2
-    assert found.missing == {"h-sea-st": 2}
+    assert found.missing == {"h-sea-st": 1}
     assert found.put_aside == {"bad_mac": 1}
     assert [finding.level for finding in doctor.custody(found.missing, {})] == [Level.WARN, Level.OK]
+
+
+def test_scans_that_a_device_only_spoke_of_are_missing_until_somebody_writes_them_off(home: Home) -> None:
+    with home.database() as engine:
+        world = World(engine).with_network()
+        device = world.device()
+        world.hears(device.says(device.scans(device.scan("a"))), device.says(device.hello(last=4)))
+        assert lines(home)["scans missing"].found == "3 of h-sea-st"
+        world.hears(device.says(device.hello(first=5, last=4)))
+        assert lines(home)["gaps"].found == "1 open; the worst is 1: 3 scans of h-sea-st at sea-st"
+        listed = CliRunner().invoke(lastscan, ["device", "list", "--home", str(home.path)])
+        assert "open gaps: 1" in listed.stdout
+        GapIncidents(world.store, world.clock).close(1, by="Mo", reason="the device burnt")
+    found = lines(home)
+    assert [(found[name].level, found[name].found) for name in ("scans missing", "gaps")] == [
+        (Level.OK, "none"),
+        (Level.OK, "none is open"),
+    ]
+    told = CliRunner().invoke(lastscan, ["device", "list", "--json", "--home", str(home.path)])
+    assert [row["gaps"] for row in json.loads(told.stdout)] == [0]
 
 
 # --- judged ----------------------------------------------------------------------------------------------------------

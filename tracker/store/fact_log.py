@@ -200,7 +200,7 @@ class FactLog:
                 upto = q
         highest = max([stream.highest, *added])
         if upto < highest:  # where a gap closed or was written off, what lies above may follow without one
-            written_off = self._written_off(stream, upto)
+            written_off = self.written_off(stream, after=upto)
             if upto > stream.upto or written_off:
                 upto = self._gapless(stream, upto, written_off)
         return replace(stream, upto=upto, highest=highest)
@@ -224,9 +224,10 @@ class FactLog:
             upto = q
         return upto
 
-    def _written_off(self, stream: Stream, upto: int) -> list[tuple[int, int]]:
+    def written_off(self, stream: Stream, *, after: int = 0) -> list[tuple[int, int]]:
+        """The ranges that end above `after` and that people have decided not to wait for."""
         decided = (gap_incidents.c.stream == stream.id) & gap_incidents.c.closed_by.isnot(None)
-        query = sa.select(gap_incidents.c.first, gap_incidents.c.last).where(decided, gap_incidents.c.last > upto)
+        query = sa.select(gap_incidents.c.first, gap_incidents.c.last).where(decided, gap_incidents.c.last > after)
         return [(row.first, row.last) for row in self._connection.execute(query.order_by(gap_incidents.c.first))]
 
     def _above(self, stream: Stream, upto: int) -> Iterator[int]:

@@ -1,5 +1,7 @@
 """What devices say they gave out and the log has not: what is missing, and the incidents that people decide about."""
 
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +11,7 @@ import sqlalchemy as sa
 
 from tracker.domain.gaps import Range, Why, less
 from tracker.store.fact_log import FactLog, Stream
-from tracker.store.schema import facts, gap_incidents, streams
+from tracker.store.schema import devices, facts, gap_incidents, streams
 
 _OF_A_DEVICE = "dev:"
 MOST_RANGES = 64
@@ -38,6 +40,11 @@ class GapIncident:
     def came(self) -> bool:
         """Whether all of it came in the end, so that there was nothing to decide."""
         return self.closed_at is not None and self.closed_by is None
+
+    @property
+    def lacks(self) -> int:
+        """How many scans of it have still not come."""
+        return sum(last - first + 1 for first, last in self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,18 @@ class Gaps:
             Wanting(_dev(row.origin), Stream(row.id, row.origin, row.epoch, row.upto, row.highest), row.claimed)
             for row in self._connection.execute(query)
         ]
+
+    def lacking(self) -> dict[str, int]:
+        """Scans that devices gave out, that did not come and nobody wrote off, by device; without revoked ones."""
+        revoked = set(
+            self._connection.execute(sa.select(devices.c.dev).where(devices.c.revoked_at.isnot(None))).scalars()
+        )
+        counts: Counter[str] = Counter()
+        for dev, stream, claimed in ((each.dev, each.stream, each.claimed) for each in self.wanting()):
+            if dev not in revoked:
+                ranges = self._log.missing(stream, stream.upto + 1, max(stream.highest, claimed), most=sys.maxsize)
+                counts[dev] += sum(last - first + 1 for first, last in less(ranges, self._log.written_off(stream)))
+        return {dev: count for dev, count in counts.items() if count}
 
     def untold(self, stream: Stream, last: int) -> list[Range]:
         """The first ranges missing up to `last` that stand in no incident."""

@@ -1,6 +1,6 @@
 """What the running database says of itself: whether a commit survives a power cut, and what waits in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from tracker.store.fact_log import PROJECT
-from tracker.store.schema import devices, facts, outbox, quarantine, readers, streams, timelines
+from tracker.store.gaps import GapIncident, Gaps
+from tracker.store.schema import devices, facts, outbox, quarantine, readers, timelines
 
 _ASKED = {
     "sqlite": ("journal_mode", "synchronous", "foreign_keys"),
@@ -77,6 +78,7 @@ class Vitals:
     notice_unplanned_since: datetime | None
     put_aside: Mapping[str, int]  # how many, by reason
     missing: Mapping[str, int]  # scans a device is known to have made that did not come, by device
+    gaps: Sequence[GapIncident]  # those that are open, the oldest first
     waiting_on_devices: Mapping[str, int]  # as each said last
 
 
@@ -88,19 +90,14 @@ def vitals(connection: sa.Connection, now: datetime) -> Vitals:
         return {row[0]: row[1] for row in connection.execute(query)}
 
     folded = one(sa.select(readers.c.position).where(readers.c.name == PROJECT)) or 0
-    due = timelines.c.judge_again_at
-    open_streams = sa.select(streams.c.origin, sa.func.sum(streams.c.highest - streams.c.upto))
+    due, gaps = timelines.c.judge_again_at, Gaps(connection)
     depths = sa.select(devices.c.dev, devices.c.depth).where(devices.c.depth > 0, devices.c.revoked_at.is_(None))
     return Vitals(
         facts_to_fold=one(sa.select(sa.func.count()).select_from(facts).where(facts.c.pos > folded)),
         judgement_due_since=one(sa.select(sa.func.min(due)).where(due <= now)),
         notice_unplanned_since=one(sa.select(sa.func.min(outbox.c.owed_at)).where(~outbox.c.planned)),
         put_aside=pairs(sa.select(quarantine.c.why, sa.func.count()).group_by(quarantine.c.why)),
-        missing={
-            origin.removeprefix("dev:"): int(count)
-            for origin, count in pairs(
-                open_streams.where(streams.c.highest > streams.c.upto).group_by(streams.c.origin)
-            ).items()
-        },
+        missing=gaps.lacking(),
+        gaps=gaps.incidents(),
         waiting_on_devices=pairs(depths),
     )
