@@ -53,7 +53,8 @@ class GapWatch:
         now = self._monotonic()
         known = self._present.get(dev)
         self._present[dev] = known.hearing(now) if known else Presence(now, now)
-        self._note((dev, stream.epoch), stream, last)
+        if stream.is_kept:
+            self._note((dev, stream.epoch), stream, last)
 
     def claims(self, tx: Transaction, device: DeviceRow, stream: Stream, *, last: int, first: int = 1) -> None:
         """The device says it gave out all numbers up to `last`, and still has those from `first` on.

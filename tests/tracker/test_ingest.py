@@ -30,7 +30,7 @@ from tracker import hostile, wire
 from tracker.domain.errors import StoreError, UnkeepableError
 from tracker.gaps import GapIncidents
 from tracker.ingest import Heard, Reply
-from tracker.store.fact_log import FactLog
+from tracker.store.fact_log import MOST_EMPTY, FactLog
 from tracker.store.schema import facts, streams
 
 SLOW_BUT_FEW = settings(
@@ -598,6 +598,23 @@ def test_a_hello_with_any_text_for_its_firmware_is_still_answered(world: World) 
     device = world.device()
     odd = json.dumps(json.loads(device.hello()) | {"fw": "1\0" + "x" * 20_000}).encode()
     assert acks(world.hears(device.says(odd))) == [0]
+
+
+def test_greetings_for_made_up_epochs_are_answered_and_fill_nothing(world: World) -> None:
+    """They bear no signature: whoever broke into the broker may name as many as he likes."""
+    device = world.device()
+    for n in range(40):
+        forged = Device(device.credentials, ep=f"{n:032x}")
+        replies = world.hears(forged.says(forged.hello(last=1000)), device.says(device.hello()))
+        assert acks(replies) == [0, 0]
+    device.ep = "ab" * 16  # a real journal, of which there was no room to speak
+    assert acks(world.hears(device.says(device.hello()), device.says(device.scans(device.scan("A"))))) == [1]
+    with world.store.reading() as tx:
+        kept = tx.log.streams_of("dev:h-sea-st")
+    assert len(kept) == MOST_EMPTY + 1
+    assert sum(stream.highest == 0 for stream in kept) == MOST_EMPTY
+    world.real[0] += 60
+    assert len({reply.message.ep for reply in world.ingest.overdue() if isinstance(reply.message, wire.Need)}) < 9
 
 
 def test_a_status_updates_what_is_known_of_a_device(world: World) -> None:

@@ -135,6 +135,8 @@ class Ingest:
     def _heed(self, tx: Transaction, message: Understood, stream: Stream) -> None:
         """What a device says it has given out, and of it still keeps."""
         match message.said:
+            case _ if not stream.is_kept:
+                pass
             case Hello(first=first, last=last):
                 self._watch.claims(tx, message.device, stream, first=first, last=last)
             case Status(last=last):
@@ -188,7 +190,10 @@ class _Batch:
         self.hearing = hearing
         self.counts: Counter[str] = Counter()
         self.put_aside: list[NewAside] = []  # once written: those not seen before
-        self.streams = tx.log.streams({message.stream for message in understood})
+        brought = {message.stream for message in understood if isinstance(message.said, Scans)}
+        self.streams = tx.log.streams(brought) if brought else {}
+        if spoken_of := {message.stream for message in understood} - brought:
+            self.streams |= tx.log.streams_spoken_of(spoken_of)
         self._recorded_at = clock.now()
         self._generation = tx.meta.generation
         asked = self._seen_before()

@@ -32,6 +32,9 @@ PROJECT = "project"
 
 _WRITERS_LOCK = 0x4C534E31
 
+MOST_EMPTY = 8
+"""Streams of one origin that were only spoken of: greetings bear no signature, and each may name another epoch."""
+
 ScanKey = tuple[int, int]
 """One scan: the id of its stream, and its number in it."""
 
@@ -40,7 +43,7 @@ ScanKey = tuple[int, int]
 class Stream:
     """One source of facts: a device's journal epoch, a desk user, a feed, an account."""
 
-    id: int
+    id: int  # 0 for one that is not kept
     origin: str
     epoch: str
     upto: int  # every q <= upto is committed
@@ -49,6 +52,10 @@ class Stream:
     @property
     def name(self) -> tuple[str, str]:
         return self.origin, self.epoch
+
+    @property
+    def is_kept(self) -> bool:
+        return self.id != 0
 
 
 class NewFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +157,28 @@ class FactLog:
             self._connection.execute(upsert(self._connection)(streams).on_conflict_do_nothing(), rows)
             found |= self._known(new)
         return found
+
+    def streams_spoken_of(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], Stream]:
+        """As `streams`, for those of which nothing came as yet: an origin that has `MOST_EMPTY` of them gets no more.
+
+        Those that it does not get are answered as empty, and are not kept.
+        """
+        found = self._known(names)
+        new = sorted(set(names) - found.keys())
+        if not new:
+            return found
+        empty = sa.select(streams.c.origin, sa.func.count()).where(
+            streams.c.origin.in_({origin for origin, _ in new}), streams.c.highest == 0
+        )
+        counts = Counter({row[0]: row[1] for row in self._connection.execute(empty.group_by(streams.c.origin))})
+        fitting: set[tuple[str, str]] = set()
+        for name in new:
+            counts[name[0]] += 1
+            if counts[name[0]] <= MOST_EMPTY:
+                fitting.add(name)
+            else:
+                found[name] = Stream(0, *name, upto=0, highest=0)
+        return found | self.streams(fitting) if fitting else found
 
     def _known(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], Stream]:
         query = sa.select(streams).where(streams.c.origin.in_({origin for origin, _ in names}))
