@@ -24,10 +24,10 @@ from scanner.sources import Source
 from scanner.terminal import Terminal, TerminalGoneError
 from scanner.wedge import DOWN, ESCAPE, PAGE_DOWN, PAGE_UP, QUIT, UP, Entered, Scanned, Wedge, symbology_of
 from scanner.workplace import Workplace, departure_in, is_piece, spelled
-from tracker.domain.handling import Kind
+from tracker.domain.handling import NEVER_SCANNED, Kind
 
 LOOK_AT_BATTERY_EVERY = 60.0
-NOT_CHOSEN = frozenset({Kind.BOOK, Kind.REPLAN, Kind.VOID})
+NOT_CHOSEN = NEVER_SCANNED | {Kind.VOID}
 """Kinds that no courier scans."""
 _MENU_KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
 HELP = (

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from tracker.domain.eta import promised
+from tracker.domain.forecast.alert import CUSTOMER, DESK
 from tracker.domain.handling import EventKey, HandlingEvent, Kind, scan_key
-from tracker.domain.itinerary import Itinerary, Plan, Replan, leg_on
+from tracker.domain.itinerary import Foreseen, Itinerary, Plan, Replan, leg_on
 from tracker.domain.judge import judge
 from tracker.domain.network import Departure, Facility, FacilityKind, Mode
 from tracker.domain.notices import Judgement
@@ -177,6 +178,15 @@ class Story:
         key = EventKey("rule:replan", f"{self.piece.name}:{missed.name}")
         replan = Replan(missed.name, tuple(leg_on(departure) for departure in instead), at(when), key)
         return replace(self, plan=self.planned.with_replan(replan))
+
+    def foreseen(
+        self, inbound: Departure, outbound: Departure, chance: float, when: str, *, stood: bool = False
+    ) -> "Story":
+        """What the forecast says of a connection; `stood`: whether an alert stood before."""
+        key = EventKey("rule:forecast", f"{self.piece.name}:{outbound.name}:{len(self.planned.foreseen) + 1:03d}")
+        stands, warned = DESK.stands(chance, stood=stood), CUSTOMER.stands(chance, stood=False)
+        word = Foreseen(inbound.name, outbound.name, chance, stands, warned, at(when), key)
+        return replace(self, plan=self.planned.with_foreseen(word))
 
     @property
     def last(self) -> HandlingEvent:

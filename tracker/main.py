@@ -10,6 +10,7 @@ import structlog
 from tracker.clock import Clock
 from tracker.devices import Roll
 from tracker.domain.errors import StoreError
+from tracker.foresee import Foresight
 from tracker.ingest import Ingest
 from tracker.mqtt import Subscriber
 from tracker.project import Projector
@@ -47,7 +48,7 @@ def run_tracker(
         subscriber.start()
         try:
             if folds:
-                keep_projecting(projector, Sweep(projector), stop)
+                keep_projecting(projector, Sweep(projector), stop, Foresight(store, clock))
             else:
                 stop.wait()
         finally:
@@ -55,12 +56,16 @@ def run_tracker(
     store.close()
 
 
-def keep_projecting(projector: Projector, sweep: Sweep, stop: threading.Event) -> None:
-    """Folds what is new as soon as it is there, and looks at the clock in between."""
+def keep_projecting(
+    projector: Projector, sweep: Sweep, stop: threading.Event, foresight: Foresight | None = None
+) -> None:
+    """Folds what is new as soon as it is there, and looks at the clock and ahead in between."""
     while not stop.is_set():
         try:
             if projector.step(_AT_ONCE) < _AT_ONCE:  # all that is there: a little later there is a batch worth its cost
                 sweep.step()
+                if foresight is not None:
+                    foresight.step()
                 stop.wait(_LOOK_EVERY_S)
         except StoreError as wrong:
             log.error("cannot fold; trying again", why=str(wrong))

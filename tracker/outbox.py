@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tracker.domain.network import Facility
 from tracker.domain.notices import NOTICE_RULES, NoticeKind
+from tracker.domain.rules import BREAKS_THE_PLAN
 from tracker.domain.shipment import PieceKind
 from tracker.domain.timeline import State
 from tracker.domain.why import Why
@@ -103,10 +104,16 @@ def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
             subject = row.cause.rsplit(":", 1)[1]
             open_now = any(i.subject == subject and i.open for i in standing.judgement.irregularities)
             return "stands" if open_now and not delivered else "overtaken"
+        case NoticeKind.CONNECTION_AT_RISK:
+            name = row.cause.rsplit(":", 1)[1]
+            open_now = any(warned.name == name and warned.open for warned in standing.judgement.warned)
+            return "stands" if open_now else "overtaken"
         case NoticeKind.WITHDRAWN:
-            subject = row.cause.rsplit(":", 1)[1]
-            if any(i.subject == subject for i in standing.judgement.irregularities):
+            subject = row.cause.rsplit(":", 1)[1].partition("#")[0]
+            if any(i.subject == subject and i.kind in BREAKS_THE_PLAN for i in standing.judgement.irregularities):
                 return "overtaken"  # what it takes back is true again
+            if any(warned.departure == subject and warned.open for warned in standing.judgement.warned):
+                return "overtaken"
             told = tx.owed.outcome_of(row.notice.withdraws or "", row.person)
             return "stands" if told in ("accepted", "unknown") else "unsaid"
 

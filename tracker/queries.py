@@ -105,6 +105,9 @@ class Backlog:
     swept_until: datetime
 
 
+_NOT_SHOWN = frozenset({Kind.REPLAN, Kind.ALERT, Kind.VOID})  # what they say stands elsewhere on the page
+
+
 class Queries:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -143,7 +146,7 @@ class Queries:
             facilities=places,
             now=self._clock.now(),
         )
-        shown = tuple(_entry(entry, places) for entry in entries if entry.event.kind not in (Kind.REPLAN, Kind.VOID))
+        shown = tuple(_entry(entry, places) for entry in entries if entry.event.kind not in _NOT_SHOWN)
         return PieceCard(
             number=piece.number,
             journey=piece.journey,

@@ -7,14 +7,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.world import AMS, AMS_ST, FRA, LH860, LH862, LH991, OSL, OSL_ST, SATURDAY, Story
-from tracker.domain.handling import HandlingEvent, Kind
+from tracker.domain.handling import NEVER_SCANNED, HandlingEvent, Kind
 from tracker.domain.network import Facility
 from tracker.domain.timeline import Progress, advance, comes_after, progress, timeline
 
 trade = settings(max_examples=40)
 
 PLACES = (AMS_ST, AMS, FRA, OSL, OSL_ST)
-KINDS = (*(kind for kind in Kind if kind not in (Kind.VOID, Kind.BOOK, Kind.REPLAN)), "polish")
+KINDS = (*(kind for kind in Kind if kind not in NEVER_SCANNED | {Kind.VOID}), "polish")
 INTO = (None, None, LH991.name, LH860.name, LH862.name, "AKE12345LH")
 
 moments = st.integers(0, 24 * 12).map(lambda fives: SATURDAY + timedelta(minutes=5 * fives))

@@ -116,7 +116,7 @@ def test_a_letter_is_whole(notice):
 def test_no_english_word_stands_in_a_chinese_letter(notice):
     if notice.recipient.language != "zh-Hans":
         return
-    names = r"Lastscan|English|LH71[68]|LS 1234 5678 5 NL|https?://\S+"
+    names = r"Lastscan|English|LH71[68]|LH991|LS 1234 5678 5 NL|https?://\S+"
     for seen in shown(letter(notice)):
         assert re.findall(r"[A-Za-z]{2,}", re.sub(names, "", seen)) == []
 

@@ -13,6 +13,7 @@ from notify.owed import OwedNotice, Recipient
 from notify.store.schema import metadata
 from tracker.domain.network import Facility, FacilityKind
 from tracker.domain.notices import HANDED_OVER, NOT_MISSED, NOTICE_RULES, ON_THE_VAN, NoticeKind
+from tracker.domain.rules.connection_at_risk import AT_RISK
 from tracker.domain.rules.leg_cancelled import CANCELLED
 from tracker.domain.rules.missed_connection import LEFT_BEHIND
 from tracker.domain.shipment import PieceKind
@@ -38,6 +39,9 @@ def why(kind: NoticeKind) -> Why:
         case NoticeKind.MISSED_CONNECTION:
             facts = {"departure": MISSED, "facility": "LEJ", "left_at": AT, "seen_at": AT + timedelta(minutes=11)}
             return because(LEFT_BEHIND, dict(facts))
+        case NoticeKind.CONNECTION_AT_RISK:
+            runs = {"departure": MISSED, "inbound": "LH991/2026-11-21"}
+            return because(AT_RISK, {**runs, "facility": "LEJ", "percent": 85})
         case NoticeKind.LEG_CANCELLED:
             return because(CANCELLED, {"departure": MISSED, "facility": "LEJ", "departs_at": AT})
         case NoticeKind.OUT_FOR_DELIVERY:

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     LOST = "lost"
     FOUND = "found"
     REPLAN = "replan"
+    ALERT = "alert"  # what the forecast says of a connection
     VOID = "void"
 
 
@@ -42,6 +43,9 @@ RANK = {kind: rank for rank, kind in enumerate(Kind)}
 """Which of two things at the same instant came first: the order in which a building is walked through."""
 
 OTHER_RANK = len(RANK)
+
+NEVER_SCANNED = frozenset({Kind.BOOK, Kind.REPLAN, Kind.ALERT})
+"""What nobody does to a piece: it is booked, decided or foreseen."""
 
 DESK_ONLY = frozenset({Kind.LOST, Kind.FOUND})
 """What only a person at the desk can say. From a device it is a word like any other."""

@@ -1,7 +1,7 @@
 """The plan: a piece's chain of legs, as booked and as re-planned since. `timetable.py` finds the earliest."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tracker.domain.errors import BadItineraryError
@@ -56,16 +56,37 @@ class Replan:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What the forecast said of a connection of its plan; a fact in the log like any other."""
+
+    inbound: str
+    outbound: str
+    chance: float  # that it is missed
+    stands: bool  # it is an alert for the desk; False: the one before is taken back
+    warned: bool  # customers are told of it too
+    said_at: datetime
+    event_key: EventKey
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What was planned at booking and every re-plan since. What is in force follows from what happened."""
+    """What was planned at booking, every re-plan since, and what was foreseen of its connections. What is in force
+    follows from what happened."""
 
     booked: Itinerary
     replans: tuple[Replan, ...] = ()
+    foreseen: tuple[Foreseen, ...] = ()
 
     def with_replan(self, replan: Replan) -> "Plan":
         """Keeps them in the order they were decided in; the same one twice is one."""
         kept = {known.event_key: known for known in (*self.replans, replan)}
-        return Plan(self.booked, tuple(sorted(kept.values(), key=lambda r: (r.decided_at, r.event_key))))
+        replans = tuple(sorted(kept.values(), key=lambda r: (r.decided_at, r.event_key)))
+        return replace(self, replans=replans)
+
+    def with_foreseen(self, said: Foreseen) -> "Plan":
+        """Keeps them in the order they were said in; the same one twice is one."""
+        kept = {known.event_key: known for known in (*self.foreseen, said)}
+        return replace(self, foreseen=tuple(sorted(kept.values(), key=lambda f: (f.said_at, f.event_key))))
 
     def in_force(self, rode: Callable[[str], bool]) -> Itinerary:
         """The legs that hold now. `rode` says of a departure whether the piece went with it after all:

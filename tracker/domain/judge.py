@@ -8,6 +8,7 @@ from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Leg
 from tracker.domain.notices import Judgement
 from tracker.domain.rules import BREAKS_THE_PLAN, Irregularity, irregularities, look_again_after
+from tracker.domain.rules.connection_at_risk import warnings
 from tracker.domain.situation import Situation
 
 TRY_AGAIN = timedelta(hours=1)
@@ -26,6 +27,7 @@ def judge(situation: Situation) -> Judgement:
         eta=eta(situation) if certain and situation.progress.held is None else None,
         next_departure=goes_with.departure if goes_with is not None and certain else None,
         out_on=_out_on(situation),
+        warned=warnings(situation),
     )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from tracker.domain.eta import Eta
 from tracker.domain.handling import EventKey, Kind
+from tracker.domain.rules.connection_at_risk import Warned
 from tracker.domain.rules.irregularity import BREAKS_THE_PLAN, Irregularity, IrregularityKind
 from tracker.domain.shipment import Piece, PieceKind
 from tracker.domain.timeline import Progress, State
@@ -15,6 +16,7 @@ from tracker.domain.why import Facts, Why, because
 class NoticeKind(StrEnum):
     OUT_FOR_DELIVERY = "out_for_delivery"
     DELIVERED = "delivered"
+    CONNECTION_AT_RISK = "connection_at_risk"
     MISSED_CONNECTION = "missed_connection"
     LEG_CANCELLED = "leg_cancelled"
     WITHDRAWN = "withdrawn"
@@ -43,6 +45,12 @@ NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
         channels=("email",),
         left_with=NoticeKind.DELIVERED,
     ),
+    NoticeKind.CONNECTION_AT_RISK: NoticeRule(
+        urgent=True,
+        expires_after=timedelta(hours=3),
+        channels=("email",),
+        left_with=NoticeKind.MISSED_CONNECTION,
+    ),
     NoticeKind.MISSED_CONNECTION: NoticeRule(
         urgent=True,
         expires_after=timedelta(hours=24),
@@ -68,12 +76,13 @@ TOLD_OF: dict[IrregularityKind, NoticeKind | None] = dict.fromkeys(IrregularityK
     IrregularityKind.LEG_CANCELLED: NoticeKind.LEG_CANCELLED,
     IrregularityKind.LEG_DIVERTED: NoticeKind.LEG_CANCELLED,
 }
-"""Which irregularity a customer hears of, and by which notice."""
+"""Which irregularity a customer hears of, and by which notice. Of risks they hear as the forecast says (`Warned`)."""
 
 ON_THE_VAN = "It left {facility} on the van at {out_at}."
 HANDED_OVER = "It was handed over at {delivered_at}."
 ON_THE_BELT = "It was put on the belt in {facility} at {delivered_at}."
 NOT_MISSED = "What showed that {departure} left without it no longer stands."
+WILL_BE_MADE = "{departure} can be reached after all, as far as is known now."
 GOES_AFTER_ALL = "{departure} goes as planned after all."
 
 
@@ -99,6 +108,7 @@ class Judgement:
     eta: Eta | None = None
     next_departure: str | None = None
     out_on: date | None = None  # the day, where it is, on which it went out for delivery last
+    warned: tuple[Warned, ...] = ()
 
 
 def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tuple[Notice, ...]:
@@ -124,7 +134,20 @@ def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tu
         if kind is not None and irregularity.open and delivered is None:
             cause, goes_with = f"{kind}:{piece.name}:{irregularity.subject}", after.next_departure
             owed.append(Notice(kind, cause, irregularity.why, irregularity.evidence, window, goes_with))
-    return (*owed, *_withdrawals(before, after, piece))
+    return (*owed, *_of_risks(after, piece), *_withdrawals(before, after, piece))
+
+
+def _of_risks(after: Judgement, piece: Piece) -> list[Notice]:
+    """That a connection is at risk, and that it is no more; each once a revision."""
+    found = []
+    for warned in after.warned if after.progress.delivered is None else ():
+        cause = f"{NoticeKind.CONNECTION_AT_RISK}:{piece.name}:{warned.name}"
+        if warned.open:
+            found.append(Notice(NoticeKind.CONNECTION_AT_RISK, cause, warned.why, ()))
+        elif warned.passed:
+            why = because(WILL_BE_MADE, {"departure": warned.departure})
+            found.append(Notice(NoticeKind.WITHDRAWN, f"{NoticeKind.WITHDRAWN}:{cause}", why, (), withdraws=cause))
+    return found
 
 
 def _withdrawals(before: Judgement | None, after: Judgement, piece: Piece) -> list[Notice]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from tracker.domain.errors import BadNameError
-from tracker.domain.handling import DESK_ONLY, EventKey, HandlingEvent, Kind, said_by_desk
+from tracker.domain.handling import DESK_ONLY, NEVER_SCANNED, EventKey, HandlingEvent, Kind, said_by_desk
 from tracker.domain.ids import DepartureName
 
 
@@ -173,12 +173,11 @@ class Progress:
 GRACE = timedelta(minutes=5)
 
 _SHOWS_WHERE = frozenset(Kind) - {
-    Kind.BOOK,
-    Kind.REPLAN,
     Kind.VOID,
     Kind.DEPART,
     Kind.ATTEMPT,
     Kind.DELIVER,
+    *NEVER_SCANNED,
     *DESK_ONLY,
 }
 """Kinds that show a piece at a place. Not `depart`, which says that it goes; nor what a courier does in the street; nor
@@ -207,7 +206,7 @@ START = Progress()
 
 def advance(progress: Progress, event: HandlingEvent) -> Progress:
     """One standing event further, in timeline order. A delivered piece stays delivered until it is sent back."""
-    if event.kind == Kind.BOOK or event.kind == Kind.REPLAN:
+    if event.kind in NEVER_SCANNED:
         return progress
     if event.kind == Kind.UNSEEN or (event.kind in DESK_ONLY and said_by_desk(event.event_key)):
         return replace(progress, last=event, remarks=_marked(progress.remarks, event))

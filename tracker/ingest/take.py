@@ -11,7 +11,7 @@ import structlog
 from tracker.clock import Clock
 from tracker.devices import Roll
 from tracker.domain.errors import StoreError, UnkeepableError
-from tracker.domain.handling import DESK_ONLY, Kind
+from tracker.domain.handling import DESK_ONLY, NEVER_SCANNED, Kind
 from tracker.domain.ids import facility_of_site
 from tracker.gaps import GapWatch
 from tracker.ingest.contact import Contacts, Hearing
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 CONFIG = Config(
     symbologies=["code128", "gs1-128", "itf", "datamatrix", "qr"],
     lengths={"itf": [10, 14]},
-    kinds=[kind.value for kind in Kind if kind not in (Kind.BOOK, Kind.REPLAN, *DESK_ONLY)],
+    kinds=[kind.value for kind in Kind if kind not in NEVER_SCANNED | DESK_ONLY],
 )
 
 

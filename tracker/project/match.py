@@ -8,9 +8,9 @@ import msgspec
 
 from tracker.domain.handling import HandlingEvent, Kind
 from tracker.domain.ids import LONGEST, MATCHING, aliases_in, identify
-from tracker.domain.itinerary import Replan
+from tracker.domain.itinerary import Foreseen, Replan
 from tracker.store import Transaction
-from tracker.store.bodies import BookedPieces, PlannedLegs
+from tracker.store.bodies import BookedPieces, PlannedLegs, SaidOfConnection
 from tracker.store.booked import Alias, meant
 from tracker.store.fact_log import KeptFact
 from tracker.store.schema import UNKNOWN_DEPARTURE
@@ -27,6 +27,7 @@ class News:
 
     events: list[HandlingEvent] = field(default_factory=list)
     replans: list[Replan] = field(default_factory=list)
+    foreseen: list[Foreseen] = field(default_factory=list)
 
 
 @dataclass
@@ -62,6 +63,10 @@ def match(tx: Transaction, facts: Sequence[KeptFact]) -> Matched:
                 planned = planned_legs(fact)
                 found.pieces.append((planned.piece, fact.pos))
                 found.touch(planned.piece).replans.append(replan_of(fact))
+            case Kind.ALERT if fact.body is not None:
+                piece, foreseen = foreseen_of(fact)
+                found.pieces.append((piece, fact.pos))
+                found.touch(piece).foreseen.append(foreseen)
             case _:
                 scans.append((fact, _names(fact)))
     runs = {number for _, names in scans for scheme, number in names if scheme == _DEPARTURE}
@@ -129,6 +134,13 @@ def planned_legs(fact: KeptFact) -> PlannedLegs:
 def replan_of(fact: KeptFact) -> Replan:
     planned = planned_legs(fact)
     return Replan(planned.missed, tuple(planned.legs), fact.event.happened_at, fact.event.event_key)
+
+
+def foreseen_of(fact: KeptFact) -> tuple[int, Foreseen]:
+    """Of which piece, and what."""
+    said = msgspec.json.decode(fact.body or "{}", type=SaidOfConnection)
+    at, key = fact.event.happened_at, fact.event.event_key
+    return said.piece, Foreseen(said.inbound, said.outbound, said.chance, said.stands, said.warned, at, key)
 
 
 def _why_unknown(fact: KeptFact) -> str:

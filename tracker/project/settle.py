@@ -21,7 +21,7 @@ from tracker.domain.network import Departure
 from tracker.domain.notices import NOTICE_RULES, Judgement, Notice, notices_owed
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Progress, advance, comes_after, progress, timeline
-from tracker.project.match import News, replan_of
+from tracker.project.match import News, foreseen_of, replan_of
 from tracker.store import Transaction
 from tracker.store.bodies import Movement
 from tracker.store.fact_log import KeptFact
@@ -125,6 +125,8 @@ def _go_on(known: KnownPiece, news: News) -> _Folded | None:
     plan = known.plan
     for replan in news.replans:
         plan = plan.with_replan(replan)
+    for foreseen in news.foreseen:
+        plan = plan.with_foreseen(foreseen)
     return _Folded(known, folded, plan)
 
 
@@ -133,6 +135,8 @@ def _from_all(known: KnownPiece, facts: Sequence[KeptFact]) -> _Folded:
     for fact in facts:
         if fact.event.kind == Kind.REPLAN:
             plan = plan.with_replan(replan_of(fact))
+        elif fact.event.kind == Kind.ALERT and fact.body is not None:
+            plan = plan.with_foreseen(foreseen_of(fact)[1])
     return _Folded(known, progress(timeline(fact.event for fact in facts)), plan)
 
 

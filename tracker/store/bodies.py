@@ -23,6 +23,17 @@ class PlannedLegs(msgspec.Struct, frozen=True):
     legs: list[Leg]
 
 
+class SaidOfConnection(msgspec.Struct, frozen=True):
+    """The body of an `alert` fact: the piece, its connection, and what is foreseen of it."""
+
+    piece: int
+    inbound: str
+    outbound: str
+    chance: float
+    stands: bool
+    warned: bool
+
+
 class Movement(msgspec.Struct, frozen=True):
     """The body of a `movement` fact: what is said of the departure that its code names. Null takes something back."""
 

@@ -205,6 +205,18 @@ class NetworkTables:
             free[name] -= rides
         return free
 
+    def connections(self, *, since: datetime, until: datetime) -> set[tuple[str, str]]:
+        """Inbound and outbound of every connection that plans in force take at departures which should leave from
+        `since` to before `until`, and have not."""
+        query = _CONNECTIONS.with_only_columns(_INBOUND.c.name, _OUTBOUND.c.name).distinct()
+        due = query.where(_OUTBOUND.c.leaves_at >= since, _OUTBOUND.c.leaves_at < until)
+        return {(row[0], row[1]) for row in self._connection.execute(due)}
+
+    def connecting(self, outbounds: Collection[str]) -> list[tuple[int, str, str]]:
+        """The pieces that plans in force put on one of these from another: piece, inbound, outbound."""
+        rows = self._connection.execute(_CONNECTING, {WANTED: outbounds})
+        return [(row[0], row[1], row[2]) for row in rows]
+
     def load_of(self, departure: str) -> list[tuple[str, str]]:
         """Number and destination of every piece whose plan in force takes this departure."""
         joined = sa.join(planned_rides, pieces, planned_rides.c.piece == pieces.c.id)
@@ -290,4 +302,21 @@ _RIDES = (
     .where(among(planned_rides.c.departure), planned_rides.c.in_force)
     .group_by(planned_rides.c.departure)
 )
+_INBOUND, _OUTBOUND = departures.alias("inbound"), departures.alias("outbound")
+_COMES, _GOES = planned_rides.alias("comes"), planned_rides.alias("goes")
+_CONNECTIONS = (
+    sa.select(_GOES.c.piece, _INBOUND.c.name, _OUTBOUND.c.name)
+    .select_from(_OUTBOUND)
+    .join(_GOES, (_GOES.c.departure == _OUTBOUND.c.name) & _GOES.c.in_force)
+    .join(_COMES, (_COMES.c.piece == _GOES.c.piece) & _COMES.c.in_force)
+    .join(_INBOUND, _INBOUND.c.name == _COMES.c.departure)
+    .where(
+        _OUTBOUND.c.left_at.is_(None),
+        _OUTBOUND.c.disrupted_at.is_(None),
+        _INBOUND.c.disrupted_at.is_(None),
+        _INBOUND.c.destination == _OUTBOUND.c.origin,
+        _INBOUND.c.departs_at < _OUTBOUND.c.departs_at,
+    )
+)
+_CONNECTING = _CONNECTIONS.where(among(_OUTBOUND.c.name)).order_by(_GOES.c.piece)
 _RIDERS = sa.select(planned_rides.c.piece).where(among(planned_rides.c.departure))

@@ -353,6 +353,7 @@ planned_rides = Table(
     Column("departure", Text, primary_key=True),
     Column("piece", ForeignKey("pieces.id"), primary_key=True),
     Column("in_force", Boolean, nullable=False),
+    Index("planned_rides_by_piece", "piece"),
     sqlite_with_rowid=False,
 )
 

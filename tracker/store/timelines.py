@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from tracker.domain.itinerary import Itinerary, Leg, Plan
 from tracker.domain.notices import Judgement
+from tracker.domain.rules import IrregularityKind
 from tracker.domain.shipment import Piece, PieceKind, Promise
 from tracker.domain.timeline import START, Progress, State
 from tracker.store.among import WANTED, among
@@ -248,6 +249,11 @@ class Timelines:
         if when:
             rows = [{"id": piece, "again_at": again_at} for piece, again_at in when.items()]
             self._connection.execute(_JUDGE_LATER, rows)
+
+    def with_open(self, kind: IrregularityKind) -> set[str]:
+        """What irregularities of this kind are open about."""
+        still = (irregularities.c.kind == kind.value) & irregularities.c.cleared_at.is_(None)
+        return set(self._connection.execute(sa.select(irregularities.c.subject).where(still).distinct()).scalars())
 
     def due_for_judgement(self, now: datetime, limit: int) -> list[int]:
         query = sa.select(timelines.c.piece).where(timelines.c.judge_again_at <= now)

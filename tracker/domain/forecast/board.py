@@ -47,6 +47,8 @@ class Run:
     left: int | None = None
     landed: int | None = None
     cancelled: bool = False
+    estimated: int | None = None  # when who runs it says that it leaves
+    due: int | None = None  # and lands
     previous: "Run | None" = field(default=None, repr=False)  # the run that brings its vehicle here
     following: "Run | None" = field(default=None, repr=False)
 
@@ -171,9 +173,10 @@ class Board:
         return run.left if run.left is not None else max(self.base(run, now), now)
 
     def base(self, run: Run, now: int) -> int:
-        """When it should leave if only the timetable and its vehicle had a say."""
+        """When it should leave if only the timetable, who runs it and its vehicle had a say."""
         ready = self.ready(run, now)
-        return run.departs if ready is None else max(run.departs, ready)
+        planned = run.departs if run.estimated is None else run.estimated
+        return planned if ready is None else max(planned, ready)
 
     def arrives(self, run: Run, now: int) -> int:
         """Landed; or its departure and the time the timetable gives it under way, and never in the past."""

@@ -57,7 +57,8 @@ class Outlook:
         if run.landed is not None:
             return (run.landed,)
         if run.left is not None:
-            return _after(now, run.left + run.block, _case(self._tables.flying, arrival_keys(board, run, now)))
+            plain = run.left + run.block if run.due is None else run.due
+            return _after(now, plain, _case(self._tables.flying, arrival_keys(board, run, now)))
         plain = board.base(run, now) + run.block
         return _after(now, plain, _case(self._tables.landing, departure_keys(board, run, now)))
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from tracker.domain.rules import (
     attempt_failed,
+    connection_at_risk,
     damaged,
     delivered_elsewhere,
     dwelling,
@@ -31,6 +32,7 @@ from tracker.domain.rules.irregularity import BREAKS_THE_PLAN, Irregularity, Irr
 from tracker.domain.situation import Situation
 
 RULES: tuple[Callable[[Situation], Iterator[Irregularity]], ...] = (
+    connection_at_risk.check,
     missed_connection.check,
     leg_cancelled.check,
     leg_diverted.check,

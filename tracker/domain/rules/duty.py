@@ -27,6 +27,12 @@ class Duty:
 
 
 DUTIES: dict[IrregularityKind, Duty] = {
+    IrregularityKind.CONNECTION_AT_RISK: Duty(
+        Actor.NETWORK,
+        because("See whether holding the departure pays; have it unloaded first and brought over."),
+        because("The forecast takes it back, it is loaded or planned anew, or the departure leaves."),
+        told=False,
+    ),
     IrregularityKind.MISSED_CONNECTION: Duty(
         Actor.NETWORK,
         because("Plan the next departure with room, and put it first there."),

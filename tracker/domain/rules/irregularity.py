@@ -9,6 +9,7 @@ from tracker.domain.why import Why
 
 
 class IrregularityKind(StrEnum):
+    CONNECTION_AT_RISK = "connection_at_risk"
     MISSED_CONNECTION = "missed_connection"
     LEG_CANCELLED = "leg_cancelled"
     LEG_DIVERTED = "leg_diverted"

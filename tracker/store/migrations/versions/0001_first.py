@@ -367,6 +367,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('departure', 'piece'),
     sqlite_with_rowid=False
     )
+    op.create_index('planned_rides_by_piece', 'planned_rides', ['piece'], unique=False)
     op.create_table('timelines',
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
@@ -395,6 +396,7 @@ def downgrade() -> None:
     op.drop_table('updates')
     op.drop_index(op.f('ix_timelines_judge_again_at'), table_name='timelines')
     op.drop_table('timelines')
+    op.drop_index('planned_rides_by_piece', table_name='planned_rides')
     op.drop_table('planned_rides')
     op.drop_table('piece_facts')
     op.drop_index('outbox_unplanned', table_name='outbox', sqlite_where=sa.text('planned = 0'), postgresql_where=sa.text('planned = 0'))
