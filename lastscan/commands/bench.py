@@ -75,3 +75,22 @@ def lookup(rows: int, lookups: int, rounds: int, seed: int, database_url: str | 
     from lastscan.bench.lookup import Plan, measure
 
     tell("lookup", measure(Plan(rows, lookups, rounds, seed, database_url)), as_json=as_json)
+
+
+@bench.command()
+@click.option("--idle", default=5000, show_default=True, help="Registered devices that sign in and say nothing.")
+@click.option("--half-open", default=500, show_default=True, help="Connections that never sign in.")
+@click.option("--seconds", default=10.0, show_default=True, help="How long live scans go on with all of them there.")
+@click.option("--rate", default=50.0, show_default=True, help="Live scans a second.")
+@click.option("--within", default=30.0, show_default=True, help="Seconds to open the flood; what is up by then counts.")
+@click.option("--broker", type=click.Choice(["mosquitto", "amqtt"]), default="mosquitto", show_default=True)
+@json_option
+def flood(idle: int, half_open: int, seconds: float, rate: float, within: float, broker: str, as_json: bool) -> None:
+    """What idle and half-open connections and packets of 50 MB do to those who scan; exit 1 if a scan was lost."""
+    from lastscan.bench.flood import Plan, measure
+    from lastscan.bench.harness import tell
+
+    found = measure(Plan(idle, half_open, seconds, rate, broker, within))
+    tell("flood", found, as_json=as_json)
+    if found["lost"] or found["foreign"]:
+        raise SystemExit(1)
