@@ -17,6 +17,7 @@ from lastscan.home import Home
 from tracker.domain.credentials import SALT_BYTES, hash_password
 from tracker.domain.errors import BadNameError
 from tracker.domain.ids import wire_name
+from tracker.wire import FEEDS
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -54,19 +55,23 @@ def chosen_broker() -> Choice:
 def run_broker_role(home: Home, *, mqtt_port: int, ws_port: int, stop: threading.Event, ready: Ready) -> None:
     """Runs the broker of this home until told to stop; only waits where a URL names another."""
     from tracker.devices import Devices
+    from tracker.network import Network
 
     choice = chosen_broker()
     if choice.kind == "url":
         ready({"mqtt": choice.url, "mqtt_ws": None})
         stop.wait()
         return
-    devices = Devices(home.store(), home.clock)
+    store = home.store()
+    devices, network = Devices(store, home.clock), Network(store, home.clock)
     home.tracker_password(TRACKER)  # there may be more of them, and later
     hashed = cache(lambda password: hash_password(password, salt=os.urandom(SALT_BYTES)))
 
     def logins() -> list[Login]:
         trackers = [Login(name, hashed(home.tracker_password(name)), None) for name in home.trackers]
-        return [*trackers, *(Login(d.dev, d.password_hash, d.site) for d in devices.list() if d.revoked_at is None)]
+        feeds = [Login(f.name, f.password_hash, FEEDS) for f in network.feeds() if f.revoked_at is None]
+        known = [Login(d.dev, d.password_hash, d.site) for d in devices.list() if d.revoked_at is None]
+        return [*trackers, *feeds, *known]
 
     def up(ports: Ports) -> None:
         ready({"mqtt": ports.mqtt_url, "mqtt_ws": ports.ws_url, "pid": ports.pid})

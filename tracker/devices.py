@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracker.clock import Clock
-from tracker.domain.credentials import SALT_BYTES, hash_password, verify_password
+from tracker.domain.credentials import SALT_BYTES, hash_password, user_name, verify_password
 from tracker.domain.errors import BadNameError, DeviceExistsError, UnknownDeviceError
 from tracker.domain.ids import facility_of_site, is_wire_name, wire_name
 from tracker.store import Store
@@ -15,8 +15,6 @@ from tracker.store.device_registry import DeviceRow
 from tracker.wire import Address
 
 REFRESH_S = 2.0
-RESERVED = "tracker"
-
 _NOBODYS = hash_password("", salt=bytes(SALT_BYTES))
 """Checked in place of a device that is not there, so that the time taken tells no names."""
 
@@ -44,10 +42,8 @@ class Devices:
 
         A device known already raises DeviceExistsError, unless `move` gives it this site and new credentials.
         """
-        wire_name(dev)
+        user_name(dev)
         wire_name(site)
-        if dev.startswith(RESERVED):
-            raise BadNameError(f"{dev}: names beginning with {RESERVED} belong to trackers; choose another")
         drawn = Credentials(dev, site, secrets.token_hex(32), dev, secrets.token_urlsafe(32))
         row = {
             "site": site,
@@ -56,6 +52,8 @@ class Devices:
             "now": self._clock.now(),
         }
         with self._store.writing() as tx:
+            if any(feed.name == dev for feed in tx.network.feeds()):
+                raise BadNameError(f"{dev}: a feed signs in at the broker under this name; choose another")
             known = tx.devices.find(dev) is not None
             if known and not move:
                 raise DeviceExistsError(f"{dev} is registered already; give it a new site with --move")

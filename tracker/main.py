@@ -10,6 +10,7 @@ import structlog
 from tracker.clock import Clock
 from tracker.devices import Roll
 from tracker.domain.errors import StoreError
+from tracker.feeds import FeedDesk
 from tracker.foresee import Foresight
 from tracker.ingest import Ingest
 from tracker.mqtt import Subscriber
@@ -42,7 +43,8 @@ def run_tracker(
     """
     store = Store(engine)
     ingest = Ingest(store, Roll(store), clock, time.monotonic)
-    subscriber = Subscriber(ingest, clock, url=mqtt_url, username=username, password=password, sites=sites)
+    feeds = FeedDesk(store, clock)
+    subscriber = Subscriber(ingest, feeds, clock, url=mqtt_url, username=username, password=password, sites=sites)
     projector = Projector(store, clock)
     with checkpointing(engine):
         subscriber.start()

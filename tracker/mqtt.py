@@ -14,10 +14,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from tracker.clock import Clock
 from tracker.domain.errors import StoreError
+from tracker.feeds import FeedDesk
 from tracker.inbox import Inbox
 from tracker.ingest import Heard, Ingest, Reply
 from tracker.line import Line
-from tracker.wire import ALL_UP, encode, up_of_site
+from tracker.wire import ALL_UP, FEEDS, encode, feed_of, up_of_site
 
 log = structlog.get_logger()
 
@@ -35,18 +36,28 @@ class Subscriber:
     """Connects the ingest to a broker, under a name of its own, and keeps it connected until told to stop.
 
     It shares the work with every other tracker on that broker, where the broker can; with `sites`, it takes only what
-    comes from these. Where a broker shares nothing, each takes everything, which costs time and changes nothing.
+    comes from these and from feeds. Where a broker shares nothing, each takes everything, which costs time and changes
+    nothing.
     Sessions are clean: what is sent while no tracker listens is sent again by the devices, not kept by the broker.
     """
 
     def __init__(
-        self, ingest: Ingest, clock: Clock, *, url: str, username: str, password: str, sites: Collection[str] = ()
+        self,
+        ingest: Ingest,
+        feeds: FeedDesk,
+        clock: Clock,
+        *,
+        url: str,
+        username: str,
+        password: str,
+        sites: Collection[str] = (),
     ) -> None:
         self._ingest = ingest
+        self._feeds = feeds
         self._clock = clock
         address = urlsplit(url)
         self._host, self._port = address.hostname or "127.0.0.1", address.port or _PORTS.get(address.scheme, 1883)
-        self._topics = [up_of_site(site) for site in sorted(sites)] or [ALL_UP]
+        self._topics = [up_of_site(site) for site in [*sorted(sites), FEEDS]] if sites else [ALL_UP]
         self._inbox = Inbox()
         self._stop = threading.Event()
         self.connected = threading.Event()
@@ -109,7 +120,9 @@ class Subscriber:
         taken = self._inbox.take()
         if not taken:
             return
-        replies = self._ingest.take([arrived.heard for arrived in taken])
+        of_feeds = [arrived.heard for arrived in taken if feed_of(arrived.heard.topic)]
+        replies = self._ingest.take([arrived.heard for arrived in taken if not feed_of(arrived.heard.topic)])
+        self._feeds.take(of_feeds)
         self._line.acknowledge(self._inbox.settle(taken))
         self._answer(replies)
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import msgspec
 
 from tracker.clock import Clock
-from tracker.domain.credentials import digest_of_key
+from tracker.domain.credentials import digest_of_key, hash_password, user_name
 from tracker.domain.errors import BadNetworkError, FeedExistsError
 from tracker.domain.handling import MOVEMENT
-from tracker.domain.ids import wire_name
 from tracker.domain.movements import Said
 from tracker.domain.network import Departure, Facility
 from tracker.network_files import Line, Misfit, PlannedRun, airport, overlaps, read_departures, read_facilities
 from tracker.store import Store, Transaction
 from tracker.store.bodies import Movement
 from tracker.store.fact_log import NewAside, NewFact
+from tracker.store.network import FeedRow
 
 LOADED = "load"
 """The feed that files stand for."""
@@ -101,10 +101,16 @@ class Network:
         return Told(len(new), tuple(sorted({update.departure for update in updates} - known.keys())))
 
     def add_feed(self, name: str) -> str:
-        """Registers a feed and answers its key, which is shown this once. BadNameError, FeedExistsError."""
+        """Registers a feed and answers its key, which is shown this once: for the API, and its password at the broker.
+
+        BadNameError, FeedExistsError.
+        """
         key = f"lsf_{secrets.token_urlsafe(24)}"
         with self._store.writing() as tx:
-            if not tx.network.add_feed(wire_name(name), key_digest=digest_of_key(key), now=self._clock.now()):
+            row = {"key_digest": digest_of_key(key), "password_hash": hash_password(key, salt=secrets.token_bytes(12))}
+            if tx.devices.find(user_name(name)) is not None:
+                raise FeedExistsError(f"a device signs in at the broker as {name}; choose another name")
+            if not tx.network.add_feed(name, **row, now=self._clock.now()):
                 raise FeedExistsError(f"there is a feed {name} already; choose another name")
         return key
 
@@ -113,8 +119,8 @@ class Network:
         with self._store.writing() as tx:
             return tx.network.revoke_feed(name, now=self._clock.now())
 
-    def feeds(self) -> list[tuple[str, datetime, datetime | None]]:
-        """Name, since when, and when it was revoked."""
+    def feeds(self) -> list[FeedRow]:
+        """All that were ever registered, by name."""
         with self._store.reading() as tx:
             return tx.network.feeds()
 

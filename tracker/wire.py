@@ -7,6 +7,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,16 @@ ALL_UP = "lastscan/v1/+/+/up"
 def up_of_site(site: str) -> str:
     """The filter for everything the devices of one site say."""
     return f"lastscan/v1/{site}/+/up"
+
+
+FEEDS = "_feed"
+"""The site in the topics of feeds: no place can have this name, and no device either."""
+
+
+def feed_of(topic: str) -> str | None:
+    """The feed that speaks on this topic; None where it is a device, or nobody."""
+    found = _UP.fullmatch(topic)
+    return found[2] if found and found[1] == FEEDS and is_wire_name(found[2]) else None
 
 
 _UP = re.compile(r"lastscan/v1/([^/]+)/([^/]+)/up")
@@ -221,12 +232,12 @@ def hear_up(payload: bytes) -> Up:
     """
     if len(payload) > MAX_PAYLOAD:
         raise UnfitMessageError("too_long", f"{len(payload)} bytes")
-    _refuse_deep(payload)
+    refuse_deep(payload)
     message: Up
     try:
         message = _up_decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise _why_unfit(payload, wrong) from wrong
+        raise why_unfit(payload, wrong, known=("hello", "scans", "status")) from wrong
     if message.v != 1:
         raise UnfitMessageError("unknown_version", f"v={message.v}"[:40])
     if not is_epoch(message.ep):
@@ -355,7 +366,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
-def _refuse_deep(payload: bytes) -> None:
+def refuse_deep(payload: bytes) -> None:
     """Depth by counting brackets outside strings; cheap, and before any parser sees the bytes."""
     if payload.count(b"{") + payload.count(b"[") <= MAX_DEPTH:
         return
@@ -375,14 +386,15 @@ def _refuse_deep(payload: bytes) -> None:
             depth -= 1
 
 
-def _why_unfit(payload: bytes, wrong: Exception) -> UnfitMessageError:
+def why_unfit(payload: bytes, wrong: Exception, *, known: Collection[str]) -> UnfitMessageError:
+    """Why this payload, which should be of one of the `known` types, could not be decoded."""
     try:
         thing = _any_decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return UnfitMessageError("not_json", str(wrong))
     if not isinstance(thing, dict):
         return UnfitMessageError("not_json", "not an object")
-    if thing.get("t") not in ("hello", "scans", "status"):
+    if thing.get("t") not in known:
         return UnfitMessageError("unknown_type", repr(thing.get("t"))[:40])
     if thing.get("v") != 1:
         return UnfitMessageError("unknown_version", repr(thing.get("v"))[:40])

@@ -1,45 +1,17 @@
 """Updates of departures over the API, from a registered feed: its form, and what is answered."""
 
-from typing import Annotated
-
 from flask import Blueprint, Response, json, request
-from msgspec import UNSET, Meta, UnsetType
 
 from tracker.domain.errors import BadNameError
-from tracker.domain.ids import DepartureName, facility_code
+from tracker.feeds import Updates
 from tracker.network import DepartureUpdate
-from web.booking_form import BadFormError, Fault, Form, Instant, NotJsonError, read_form
+from web.booking_form import BadFormError, Fault, Form, NotJsonError, read_form
 from web.problems import problem
 from web.sources import Feeds
 
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+\Z")]
-Tail = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[A-Za-z0-9 .-]+\Z")]
-
-
-class UpdateForm(Form, frozen=True):
-    departure: Annotated[str, Meta(max_length=40)]
-    at: Instant
-    id: Id | None = None
-    tail: Tail | UnsetType | None = UNSET
-    estimated_departure: Instant | UnsetType | None = UNSET
-    estimated_arrival: Instant | UnsetType | None = UNSET
-    left_at: Instant | UnsetType | None = UNSET
-    landed_at: Instant | UnsetType | None = UNSET
-    cancelled: bool | UnsetType = UNSET
-    diverted_to: Annotated[str, Meta(max_length=12)] | UnsetType | None = UNSET
-
-    def update(self) -> DepartureUpdate:
-        said = {name: value for name in _SAID if not isinstance(value := getattr(self, name), UnsetType)}
-        if self.diverted_to:
-            said["diverted_to"] = facility_code(self.diverted_to)
-        return DepartureUpdate(str(DepartureName.parse(self.departure)), self.at, said, self.id)
-
 
 class UpdatesForm(Form, frozen=True):
-    updates: Annotated[tuple[UpdateForm, ...], Meta(min_length=1, max_length=500)]
-
-
-_SAID = [name for name in UpdateForm.__struct_fields__ if name not in ("departure", "at", "id")]
+    updates: Updates
 
 
 def departures(feeds: Feeds) -> Blueprint:

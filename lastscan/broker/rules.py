@@ -1,6 +1,7 @@
 """Who may do what on the broker: one table, from which every broker's own rules are made.
 
     a device     writes to its own `lastscan/v1/{site}/{dev}/up`, reads its own `…/down`
+    a feed       writes to its own `lastscan/v1/_feed/{name}/up`, reads nothing
     the tracker  reads every `up`, writes every `down`
     anyone else  nothing
 
@@ -15,14 +16,14 @@ from types import MappingProxyType
 
 from tracker.domain.credentials import is_password_hash, verify_password
 from tracker.domain.ids import is_wire_name
-from tracker.wire import Address
+from tracker.wire import FEEDS, Address
 
 _EVERYONE = Address(site="+", dev="+")
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One who may sign in: a device of `site`, or a tracker when `site` is None.
+    """One who may sign in: a device of `site`, a feed when that is `_feed`, or a tracker when it is None.
 
     `password_hash` is a line of `tracker.domain.credentials.hash_password`.
     """
@@ -34,6 +35,10 @@ class Login:
     @property
     def is_tracker(self) -> bool:
         return self.site is None
+
+    @property
+    def is_feed(self) -> bool:
+        return self.site == FEEDS
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class AccessTable:
             return False
         if login.site is None:
             return _is_below(topic, _EVERYONE.up)
-        return topic == Address(site=login.site, dev=login.name).down
+        return not login.is_feed and topic == Address(site=login.site, dev=login.name).down
 
     def may_subscribe(self, name: str | None, topic_filter: str) -> bool:
         """Whether the filter asks for nothing but what `name` may read. A tracker may ask for one site's `up` alone."""
@@ -92,7 +97,7 @@ class AccessTable:
             return False
         if login.site is None:
             return _is_below(topic_filter, _EVERYONE.up, wildcards=True)
-        return topic_filter == Address(site=login.site, dev=login.name).down
+        return not login.is_feed and topic_filter == Address(site=login.site, dev=login.name).down
 
 
 def password_file(table: AccessTable) -> str:
@@ -111,7 +116,8 @@ def _acl_block(login: Login) -> str:
     else:
         own = Address(site=login.site, dev=login.name)
         reads, writes = own.down, own.up
-    return f"user {login.name}\ntopic read {reads}\ntopic write {writes}\n"
+    may_read = "" if login.is_feed else f"topic read {reads}\n"
+    return f"user {login.name}\n{may_read}topic write {writes}\n"
 
 
 def _in_order(table: AccessTable) -> list[Login]:
@@ -122,7 +128,7 @@ def _is_below(topic: str, everyone: str, *, wildcards: bool = False) -> bool:
     """Whether `topic` is `everyone` with a name for each `+`; or, for a filter, with the `+` left standing."""
     levels, pattern = topic.split("/"), everyone.split("/")
     return len(levels) == len(pattern) and all(
-        level == wanted if wanted != "+" else is_wire_name(level) or (wildcards and level == "+")
+        level == wanted if wanted != "+" else is_wire_name(level) or level == FEEDS or (wildcards and level == "+")
         for level, wanted in zip(levels, pattern, strict=True)
     )
 
@@ -131,7 +137,7 @@ def _unfit(login: Login) -> str | None:
     # Both names become part of topics and of a line in a file: a slash, a plus or a line break would be a rule.
     if not is_wire_name(login.name):
         return "a name is 1 to 32 of a-z, 0-9 and -, not starting with -"
-    if login.site is not None and not is_wire_name(login.site):
+    if login.site is not None and not (login.is_feed or is_wire_name(login.site)):
         return f"its site {login.site!r} is not a name; register the device again with --move"
     if not is_password_hash(login.password_hash):
         return "its stored password is damaged; register the device again"

@@ -33,10 +33,10 @@ def list_feeds(as_json: bool, home: Home) -> None:
     """Show every feed."""
     found = Network(home.store(), home.clock).feeds()
     if as_json:
-        print_json([{"feed": name, "made_at": made, "revoked_at": revoked} for name, made, revoked in found])
+        print_json([{"feed": f.name, "made_at": f.made_at, "revoked_at": f.revoked_at} for f in found])
         return
-    for name, made, revoked in found:
-        click.echo(f"{name:32} {'revoked' if revoked else f'since {made:%Y-%m-%d}'}")
+    for one in found:
+        click.echo(f"{one.name:32} {'revoked' if one.revoked_at else f'since {one.made_at:%Y-%m-%d}'}")
 
 
 @feed.command()

@@ -47,6 +47,8 @@ H17_UP, H17_DOWN = "lastscan/v1/ams/h-0017/up", "lastscan/v1/ams/h-0017/down"
 H18_UP, H18_DOWN = "lastscan/v1/ams/h-0018/up", "lastscan/v1/ams/h-0018/down"
 EVERY_UP = "lastscan/v1/+/+/up"
 TRACKER = Login("tracker", HASH, None)
+OPS_UP = "lastscan/v1/_feed/ops/up"
+OPS = Login("ops", HASH, "_feed")
 H17, H18 = Login("h-0017", HASH, "ams"), Login("h-0018", HASH, "ams")
 
 BROKERS = [
@@ -65,7 +67,7 @@ class Running:
     def __init__(
         self, home: Path, choice: Choice, *, mqtt_port: int, ws_port: int, logins: Sequence[Login] = ()
     ) -> None:
-        self.logins = list(logins) or [TRACKER, H17, H18]
+        self.logins = list(logins) or [TRACKER, OPS, H17, H18]
         self.ready: queue.Queue[Ports] = queue.Queue()
         self.failure: BaseException | None = None
         self.stop = threading.Event()
@@ -236,6 +238,18 @@ def test_scans_go_up_and_receipts_come_down(broker: Running, join: Join) -> None
     assert tracker.hears() == (H17_UP, b"scans")
     tracker.publish(H17_DOWN, b"ack")
     assert device.hears() == (H17_DOWN, b"ack")
+
+
+def test_a_feed_tells_on_its_own_topic_and_hears_nothing(broker: Running, join: Join) -> None:
+    tracker = join(broker.ports, "tracker").signed_in().subscribe(EVERY_UP)
+    feed = join(broker.ports, "ops").signed_in().subscribe("lastscan/v1/_feed/ops/down").subscribe(EVERY_UP)
+    for topic in (H17_UP, "lastscan/v1/_feed/other/up", H17_DOWN, OPS_UP):
+        feed.publish(topic, b"departures")
+    join(broker.ports, "h-0017").signed_in().publish(OPS_UP, b"forged")
+    tracker.publish("lastscan/v1/_feed/ops/down", b"nothing is said to feeds")
+    feed.publish(OPS_UP, b"marker")
+    assert [tracker.hears(), tracker.hears()] == [(OPS_UP, b"departures"), (OPS_UP, b"marker")]
+    assert feed.hears_nothing()
 
 
 @pytest.mark.parametrize(
@@ -567,8 +581,9 @@ def test_settings_that_make_no_sense_together_are_refused(mqtt_url: str | None, 
 
 
 def test_the_acl_has_a_block_for_each_login_with_exact_topics() -> None:
-    assert acl_file(AccessTable.of([H17, TRACKER])) == (
+    assert acl_file(AccessTable.of([H17, TRACKER, OPS])) == (
         "user h-0017\ntopic read lastscan/v1/ams/h-0017/down\ntopic write lastscan/v1/ams/h-0017/up\n\n"
+        "user ops\ntopic write lastscan/v1/_feed/ops/up\n\n"
         "user tracker\ntopic read lastscan/v1/+/+/up\ntopic write lastscan/v1/+/+/down\n"
     )
 

@@ -17,10 +17,12 @@ from tests.tracker.world import NOON, World
 from tracker import inbox as inbox_module
 from tracker import main, mqtt, wire
 from tracker.domain.errors import StoreError
+from tracker.feeds import FeedDesk
 from tracker.inbox import Inbox
 from tracker.ingest import Heard, Reply
 from tracker.main import keep_projecting
 from tracker.mqtt import Subscriber
+from tracker.network import Network
 from tracker.project import Projector
 from tracker.sweep import Sweep
 from tracker.wire import ALL_UP, hear_down
@@ -67,7 +69,8 @@ class Desk:
         self.trouble: list[Exception] = []
         url = "mqtt://127.0.0.1:1"
         ingest: Any = self
-        self.subscriber = Subscriber(ingest, world.clock, url=url, username="tracker", password="x", sites=sites)
+        feeds = FeedDesk(world.store, world.clock)
+        self.subscriber = Subscriber(ingest, feeds, world.clock, url=url, username="tracker", password="x", sites=sites)
         self.subscriber._line.close()
         self.wire = Wire(self.said)
         self.wire.bring = lambda message: self.subscriber._on_message(None, None, message)  # type: ignore[arg-type]
@@ -138,8 +141,11 @@ def test_it_asks_for_its_share_at_every_connection_and_for_everything_where_noth
 def test_with_sites_it_asks_for_these_alone(world: World) -> None:
     desk = Desk(world, sites=("sea", "bos"))
     desk.connects()
-    desk.grants(NOT_SHARED, NOT_SHARED)
-    assert desk.said[-1] == ("subscribe", [("lastscan/v1/bos/+/up", 1), ("lastscan/v1/sea/+/up", 1)])
+    desk.grants(NOT_SHARED, NOT_SHARED, NOT_SHARED)
+    assert desk.said[-1] == (
+        "subscribe",
+        [("lastscan/v1/bos/+/up", 1), ("lastscan/v1/sea/+/up", 1), ("lastscan/v1/_feed/+/up", 1)],
+    )
 
 
 def test_a_broker_that_refuses_us_is_not_asked_for_anything(desk: Desk) -> None:
@@ -187,6 +193,21 @@ def test_without_a_connection_what_is_committed_waits_for_the_device_to_ask_agai
     desk.delivers(device.up.encode(), device.scans(device.scan("A")))
     desk.works()
     assert desk.names() == ["committed", "acknowledge"]
+
+
+def test_what_feeds_and_devices_say_is_committed_side_by_side_and_acknowledged_in_order(desk: Desk) -> None:
+    device = desk.world.device()
+    Network(desk.world.with_network().store, desk.world.clock).add_feed("ops")
+    payload = b'{"t":"departures","v":1,"updates":[{"departure":"AS10/2026-11-21","at":"2026-11-21T12:00:00Z"}]}'
+    desk.delivers(b"lastscan/v1/_feed/ops/up", payload)
+    desk.delivers(device.up.encode(), device.scans(device.scan("A")))
+    desk.delivers(b"lastscan/v1/_feed/other/up", payload)
+    desk.works()
+    assert desk.names() == ["committed", "acknowledge", "publish"]
+    assert desk.said[1] == ("acknowledge", [1, 2, 3])
+    assert desk.world.aside() == ["unknown_feed"]
+    with desk.world.store.reading() as tx:
+        assert tx.log.head() == 2
 
 
 def test_a_topic_that_is_no_text_is_put_aside(desk: Desk) -> None:

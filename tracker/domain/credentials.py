@@ -19,10 +19,23 @@ import binascii
 import hashlib
 import hmac
 
+from tracker.domain.errors import BadNameError
+from tracker.domain.ids import wire_name
+
+TRACKERS = "tracker"
+"""What the names of all trackers begin with."""
+
 SALT_BYTES = 12  # Mosquitto 2.0 drops an entry whose salt is any longer or shorter
 ROUNDS = 101
 _MOST_ROUNDS = 1_000_000  # a damaged row must not hold up whoever checks it
 _DIGEST_BYTES = 64
+
+
+def user_name(name: str) -> str:
+    """`name`, if a device or a feed may sign in at a broker with it; else BadNameError."""
+    if wire_name(name).startswith(TRACKERS):
+        raise BadNameError(f"{name}: names beginning with {TRACKERS} belong to trackers; choose another")
+    return name
 
 
 def hash_password(password: str, *, salt: bytes) -> str:

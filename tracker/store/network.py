@@ -1,6 +1,7 @@
 """Facilities and departures."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,6 +16,16 @@ from tracker.store.schema import departure_aliases, departures, facilities, feed
 from tracker.store.settings import Meta
 
 _DEPARTURES_VERSION, _FACILITIES_VERSION = "departures_version", "facilities_version"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """Somebody who may tell us of departures and bags."""
+
+    name: str
+    password_hash: str
+    made_at: datetime
+    revoked_at: datetime | None
 
 
 class KnownPlaces:
@@ -123,9 +134,10 @@ class NetworkTables:
 
     # who tells us of departures
 
-    def add_feed(self, name: str, *, key_digest: str, now: datetime) -> bool:
+    def add_feed(self, name: str, *, key_digest: str, password_hash: str, now: datetime) -> bool:
         """False when there is one of this name."""
-        made = upsert(self._connection)(feeds).values(name=name, key_digest=key_digest, made_at=now)
+        row = {"name": name, "key_digest": key_digest, "password_hash": password_hash, "made_at": now}
+        made = upsert(self._connection)(feeds).values(**row)
         return self._connection.execute(made.on_conflict_do_nothing()).rowcount > 0
 
     def revoke_feed(self, name: str, *, now: datetime) -> bool:
@@ -136,9 +148,9 @@ class NetworkTables:
         where = (feeds.c.key_digest == key_digest) & feeds.c.revoked_at.is_(None)
         return self._connection.execute(sa.select(feeds.c.name).where(where)).scalar()
 
-    def feeds(self) -> list[tuple[str, datetime, datetime | None]]:
+    def feeds(self) -> list[FeedRow]:
         rows = self._connection.execute(sa.select(feeds).order_by(feeds.c.name))
-        return [(row.name, row.made_at, row.revoked_at) for row in rows]
+        return [FeedRow(row.name, row.password_hash, row.made_at, row.revoked_at) for row in rows]
 
     # what changed, for those who keep the timetable in mind
 

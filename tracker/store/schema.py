@@ -274,6 +274,7 @@ feeds = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("key_digest", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
     Column("made_at", Instant, nullable=False),
     Column("revoked_at", Instant),
 )

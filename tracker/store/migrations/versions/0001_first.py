@@ -19,6 +19,7 @@ def upgrade() -> None:
     op.create_table('feeds',
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('key_digest', sa.Text(), nullable=False),
+    sa.Column('password_hash', sa.Text(), nullable=False),
     sa.Column('made_at', sa.BigInteger(), nullable=False),
     sa.Column('revoked_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('name'),
