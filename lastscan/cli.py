@@ -25,6 +25,7 @@ COMMANDS = {
     "track": "looking",
     "unmatched": "looking",
     "quarantine": "looking",
+    "incidents": "looking",
     "log": "looking",
     "rebuild": "looking",
     "decode": "capture",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tracker.clock import Clock
@@ -19,6 +19,7 @@ from tracker.domain.card import (
 from tracker.domain.expectation import next_expected
 from tracker.domain.handling import Kind
 from tracker.domain.ids import MATCHING, identify
+from tracker.domain.incidents import Incident, incidents
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.network import Departure, Facility
 from tracker.domain.notices import Judgement
@@ -104,6 +105,9 @@ class Backlog:
     facts: int
     swept_until: datetime
 
+
+_LOOKED_BACK = 200_000
+"""How many facts what is usual at a place is read from; at most."""
 
 _NOT_SHOWN = frozenset({Kind.REPLAN, Kind.ALERT, Kind.VOID})  # what they say stands elsewhere on the page
 
@@ -230,6 +234,21 @@ class Queries:
         """Whether the database answers, and how far the projection is behind."""
         backlog = self.backlog()
         return {"database": True, "facts_to_fold": backlog.facts}
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """What is open of many pieces, by the root it shares."""
+        now = self._clock.now()
+        with self._store.reading() as tx:
+            troubles = tx.timelines.troubles()
+            named = {trouble.irregularity.why.values.get("inbound", "") for trouble in troubles}
+            return incidents(
+                troubles,
+                departures=tx.network.departures(named - {""}),
+                facilities=tx.network.facilities(),
+                heard=tx.log.heard_of(_LOOKED_BACK),
+                due=tx.network.last_due(since=now - timedelta(days=2), now=now),
+                now=now,
+            )
 
     def unmatched(self, limit: int = 100) -> list[dict[str, Any]]:
         """Scans that belong to no piece we know, newest first."""

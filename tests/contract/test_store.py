@@ -21,7 +21,7 @@ from alembic.runtime.migration import MigrationContext
 from notify.store import schema as notify_schema
 from tests.tracker.test_project import DEPARTED, MISSED, parcels_way, seen, tell
 from tests.tracker.test_rebuild import damage
-from tests.tracker.world import BAG_TAG, EP, NOON, World, acks, at
+from tests.tracker.world import BAG_TAG, EP, FEEDER, NOON, ONWARD, World, acks, at
 from tracker import wire
 from tracker.devices import Roll
 from tracker.domain.errors import StoreError, UnkeepableError
@@ -29,7 +29,9 @@ from tracker.domain.gaps import Why
 from tracker.domain.handling import Kind
 from tracker.domain.notices import Notice, NoticeKind
 from tracker.domain.why import because
+from tracker.foresee import Foresight
 from tracker.ingest import Ingest
+from tracker.network import DepartureUpdate, Network
 from tracker.project import Projector, rebuild
 from tracker.store import Store, Transaction
 from tracker.store import schema as tracker_schema
@@ -682,3 +684,22 @@ def test_one_backup_restored_twice_raises_the_generation_twice_even_within_a_sec
             assert tx.meta.generation == raised[-1]
     second = int(NOON.timestamp())
     assert raised == [second, second + 1, second + 2]
+
+
+def test_connections_are_foreseen_and_incidents_found(engine: sa.Engine) -> None:
+    world = World(engine).with_network()
+    world.books_bag()
+    for minute in range(0, 60, 5):
+        world.scans("LS123456785NL", Kind.SORT, "den", at(1 + minute / 60))
+    world.fold()
+    network, foresight = Network(world.store, world.clock), Foresight(world.store, world.clock)
+    network.tell("ops", [DepartureUpdate(FEEDER, world.clock.now(), {"estimated_departure": at(6.5)})])
+    world.fold()
+    assert foresight.step() == 1
+    network.tell("ops", [DepartureUpdate(ONWARD, world.clock.now(), {"cancelled": True})])
+    world.fold()
+    world.clock.instant = at(10)
+    assert [(i.kind, i.root, i.pieces) for i in world.queries.incidents()] == [
+        ("cancelled", ONWARD, (BAG_TAG,)),
+        ("silent_hub", "DEN", ()),
+    ]

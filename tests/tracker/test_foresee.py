@@ -98,3 +98,27 @@ def test_a_scan_cannot_pass_for_a_word_of_the_forecast(world: World) -> None:
     world.fold()
     assert risks(world) == []
     assert rebuild(world.store, world.clock) == {}
+
+
+def test_a_cancelled_departure_is_one_incident_for_all_it_should_have_taken(world: World) -> None:
+    bag_aboard(world)
+    number = world.books_parcel()
+    world.fold()
+    assert world.queries.incidents() == ()
+    tell(world, ONWARD, cancelled=True)
+    (incident,) = world.queries.incidents()
+    assert (incident.kind, incident.root, incident.pieces) == ("cancelled", ONWARD, tuple(sorted([BAG_TAG, number])))
+    assert incident.since == world.clock.now()
+
+
+def test_a_place_that_was_busy_and_falls_silent_is_one_incident_until_it_speaks(world: World) -> None:
+    bag_aboard(world)
+    for minute in range(0, 60, 5):
+        world.scans("LS123456785NL", Kind.SORT, "den", at(6 + minute / 60))
+    world.clock.instant = at(7.5)  # the feeder should have come in half an hour ago
+    world.fold()
+    (incident,) = world.queries.incidents()
+    assert (incident.kind, incident.root, incident.since) == ("silent_hub", "DEN", at(6 + 55 / 60))
+    world.scans(BAG_TAG, Kind.SORT, "den", at(7.5))
+    world.fold()
+    assert world.queries.incidents() == ()

@@ -5,13 +5,14 @@ import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from tracker.domain.handling import EventKey, HandlingEvent
+from tracker.domain.incidents import Heard
 from tracker.store.among import WANTED, among
 from tracker.store.bulk import fill, matching, upsert
 from tracker.store.engine import escaped, micros
@@ -34,6 +35,8 @@ _WRITERS_LOCK = 0x4C534E31
 
 MOST_EMPTY = 8
 """Streams of one origin that were only spoken of: greetings bear no signature, and each may name another epoch."""
+
+_HOUR = 3_600_000_000  # in microseconds
 
 ScanKey = tuple[int, int]
 """One scan: the id of its stream, and its number in it."""
@@ -338,6 +341,18 @@ class FactLog:
     def scans_by_facility(self) -> dict[str, int]:
         query = sa.select(facts.c.facility, sa.func.count()).where(facts.c.q.isnot(None)).group_by(facts.c.facility)
         return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def heard_of(self, latest: int) -> dict[str, Heard]:
+        """When each facility was heard of last and how often each hour, by the latest facts."""
+        hour = sa.type_coerce(facts.c.recorded_at, sa.BigInteger) // _HOUR
+        query = sa.select(facts.c.facility, hour.label("hour"), sa.func.count(), sa.func.max(facts.c.recorded_at))
+        recent = query.where(facts.c.pos > self.head() - latest, facts.c.q.isnot(None))
+        found: dict[str, Heard] = {}
+        for place, hours, scans, last_at in self._connection.execute(recent.group_by(facts.c.facility, "hour")):
+            before = found.get(place, Heard(last_at, {}))
+            at = datetime.fromtimestamp(hours * 3600, UTC)
+            found[place] = Heard(max(before.last_at, last_at), {**before.by_hour, at: scans})
+        return found
 
     def latest_scans(self, limit: int) -> list[KeptFact]:
         """The scans committed last, newest first."""

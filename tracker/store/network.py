@@ -229,6 +229,16 @@ class NetworkTables:
         rows = self._connection.execute(_CONNECTING, {WANTED: outbounds})
         return [(row[0], row[1], row[2]) for row in rows]
 
+    def last_due(self, *, since: datetime, now: datetime) -> dict[str, datetime]:
+        """When the last departure with pieces for each facility came in there, by plan or as it happened."""
+        came_at = sa.func.coalesce(departures.c.landed_at, departures.c.estimated_arrival, departures.c.arrives_at)
+        query = (
+            sa.select(departures.c.destination, sa.func.max(came_at, type_=Instant()))
+            .join(planned_rides, (planned_rides.c.departure == departures.c.name) & planned_rides.c.in_force)
+            .where(departures.c.leaves_at >= since, came_at <= now, ~departures.c.cancelled)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query.group_by(departures.c.destination))}
+
     def load_of(self, departure: str) -> list[tuple[str, str]]:
         """Number and destination of every piece whose plan in force takes this departure."""
         joined = sa.join(planned_rides, pieces, planned_rides.c.piece == pieces.c.id)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from tracker.domain.incidents import Trouble
 from tracker.domain.itinerary import Itinerary, Leg, Plan
 from tracker.domain.notices import Judgement
 from tracker.domain.rules import IrregularityKind
@@ -250,6 +251,12 @@ class Timelines:
             rows = [{"id": piece, "again_at": again_at} for piece, again_at in when.items()]
             self._connection.execute(_JUDGE_LATER, rows)
 
+    def troubles(self) -> list[Trouble]:
+        """Every irregularity that is open."""
+        rows = self._connection.execute(_TROUBLED)
+        judged = ((row.number, msgspec.json.decode(row.judgement, type=Judgement)) for row in rows)
+        return [Trouble(number, i) for number, judgement in judged for i in judgement.irregularities if i.open]
+
     def with_open(self, kind: IrregularityKind) -> set[str]:
         """What irregularities of this kind are open about."""
         still = (irregularities.c.kind == kind.value) & irregularities.c.cleared_at.is_(None)
@@ -385,6 +392,11 @@ _KNOWN = _knowing(sa.case((sa.or_(timelines.c.piece.is_(None), timelines.c.stale
 _KNOWN_LEGS = _knowing(pieces.c.booked_legs)
 _STANDING = sa.select(timelines.c.progress, timelines.c.plan, timelines.c.judgement).where(
     timelines.c.piece == sa.bindparam(WANTED)
+)
+_TROUBLED = (
+    sa.select(pieces.c.number, timelines.c.judgement)
+    .join(timelines, timelines.c.piece == pieces.c.id)
+    .where(pieces.c.id.in_(sa.select(irregularities.c.piece).where(irregularities.c.cleared_at.is_(None))))
 )
 _JUDGE_LATER = (
     sa.update(timelines)
