@@ -38,6 +38,7 @@ COMMANDS = {
     "prove": "prove",
     "replay": "replay",
     "learn": "replay",
+    "learn-eta": "eta",
 }
 """Which file of `lastscan.commands` each subcommand is in; read only when it is called, so that `--help` is quick."""
 
@@ -51,7 +52,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        found = getattr(importlib.import_module(f"lastscan.commands.{COMMANDS[cmd_name]}"), cmd_name)
+        found = getattr(importlib.import_module(f"lastscan.commands.{COMMANDS[cmd_name]}"), cmd_name.replace("-", "_"))
         assert isinstance(found, click.Command)
         return found
 

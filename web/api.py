@@ -116,6 +116,7 @@ def _shown(card: PieceCard) -> dict[str, Any]:
             "earliest": _instant(window[0]),
             "latest": _instant(window[1]),
             "why": reason(card, card.eta.why, words),
+            "confidence": card.eta.confidence,
         }
         if window is not None and card.eta is not None
         else None

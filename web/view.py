@@ -80,6 +80,7 @@ class TrackView:
     window_label: str
     window: str | None
     window_why: str | None
+    window_sure: str | None
     promise: str
     promise_broken: bool
     next_step: str | None
@@ -137,6 +138,7 @@ def track_view(card: PieceCard, words: Words) -> TrackView:
         window_label=_window_label(card, words),
         window=window,
         window_why=why,
+        window_sure=_sure(card, words),
         promise=words.instant(card.due_by, zone),
         promise_broken=verdict is not None and tone != "good",
         next_step=_next_step(card, words),
@@ -273,6 +275,13 @@ def _window(card: PieceCard, words: Words) -> tuple[str | None, str | None]:
     if card.state is State.READY_FOR_PICKUP:
         return words.day(_day(window[0], zone)), None
     return words.window(*window, zone), reason(card, card.eta.why, words)
+
+
+def _sure(card: PieceCard, words: Words) -> str | None:
+    """How often such a window holds, where that was checked."""
+    if card.delivered or card.eta is None or card.eta.confidence is None:
+        return None
+    return words.say("{hits} of 10 come in this window.", hits=round(card.eta.confidence * 10))
 
 
 def _next_step(card: PieceCard, words: Words) -> str | None:

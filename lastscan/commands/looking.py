@@ -47,7 +47,8 @@ def _told(card: PieceCard) -> list[str]:
     lines = [f"{card.number}  {card.kind}  {card.origin.code} to {card.destination.code}  {card.state}"]
     if card.eta:
         window = english.window(card.eta.earliest, card.eta.latest, card.destination.zone)
-        lines += [f"expected {window}", f"  why: {english.why(card.eta.why, card.facilities)}"]
+        sure = f" ({card.eta.confidence:.0%})" if card.eta.confidence is not None else ""
+        lines += [f"expected {window}{sure}", f"  why: {english.why(card.eta.why, card.facilities)}"]
     for found in card.irregularities:
         lines.append(f"{'open' if found.open else 'over'}: {found.kind}: {english.why(found.why, card.facilities)}")
         if found.open:

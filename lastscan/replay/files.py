@@ -43,7 +43,7 @@ def name(flight: str, origin: str, date: str) -> str:
 def flights(path: Path) -> list[Flown]:
     """Every departure of the file. One with `cancelled` set, or with no actual departure, was never flown."""
     found: list[Flown] = []
-    for number, row in _rows(path, FLIGHT_COLUMNS):
+    for number, row in rows(path, FLIGHT_COLUMNS):
         try:
             departs, left, arrives, landed = (_instant(row[column]) for column in TIMES)
         except ValueError as wrong:
@@ -62,13 +62,13 @@ def flights(path: Path) -> list[Flown]:
 
 def bags(path: Path) -> list[BagPlan]:
     """The bags in the order they are first named, each with its legs in order."""
-    rows: dict[str, list[dict[str, str]]] = {}
-    for number, row in _rows(path, BAG_COLUMNS):
+    legs_of: dict[str, list[dict[str, str]]] = {}
+    for number, row in rows(path, BAG_COLUMNS):
         if not row["leg"].isdigit():
             raise UnreadableFileError(f"{path}, line {number}: leg is not a number")
-        rows.setdefault(row["bag"], []).append(row)
+        legs_of.setdefault(row["bag"], []).append(row)
     found = []
-    for bag, legs in rows.items():
+    for bag, legs in legs_of.items():
         legs.sort(key=lambda row: int(row["leg"]))
         first, value = legs[0], legs[0].get("value") or "50"
         if not value.isdigit() or int(value) > 100:
@@ -94,7 +94,8 @@ def fitting(plans: Iterable[BagPlan], flown: Iterable[Flown]) -> tuple[list[BagP
     return fit, aside
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+def rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each row with the number of its line. Raises UnreadableFileError where a column is missing."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = [column for column in columns if column not in (reader.fieldnames or ())]

@@ -23,12 +23,14 @@ from tests.world import (
     Story,
     at,
 )
-from tracker.domain.eta import ROUNDS, STATION_HANDLING, eta, next_round, promised, window
+from tracker.domain.eta import BELT_FROM, BELT_TO, ROUNDS, STATED, STATION_HANDLING, eta, next_round, promised, window
 from tracker.domain.expectation import chain, next_expected
 from tracker.domain.handling import HandlingEvent, Kind
 from tracker.domain.itinerary import Itinerary, Plan
-from tracker.domain.network import Facility, FacilityKind
+from tracker.domain.movements import Said, known, told_arrival
+from tracker.domain.network import WORTH_TELLING, Facility, FacilityKind
 from tracker.domain.shipment import PieceKind
+from tracker.domain.transit.tables import POINTS, Case, Ride, Transit
 
 ZONES = (
     "Europe/Amsterdam", "America/New_York", "America/Havana", "Africa/Cairo", "Asia/Shanghai", "Australia/Lord_Howe",
@@ -214,3 +216,43 @@ def test_what_is_expected_is_part_of_the_plan(events: tuple[HandlingEvent, ...])
     situation = Story(ADAS_PARCEL, events=events).situation()
     due = next_expected(situation)
     assert due is None or due in chain(situation)
+
+
+def estimate(by: int) -> tuple[datetime, Said]:
+    return LH860.departs_at, {"estimated_arrival": LH860.arrives_at + timedelta(minutes=by)}
+
+
+LATER = st.integers(-60, 240).map(estimate)
+
+
+@given(st.lists(LATER, max_size=8))
+@trade
+def test_the_arrival_told_stands_until_the_news_is_worth_telling(updates: list[tuple[datetime, Said]]) -> None:
+    tellings = [LH860.arrives_at]
+    for heard in range(len(updates) + 1):
+        found = known(updates[:heard])
+        told = told_arrival(LH860, updates[:heard], found)
+        now = replace(found, told_arrival=told).of(LH860)
+        assert abs(now.told - now.expected_arrival) < WORTH_TELLING
+        assert now.told == tellings[-1] or abs(now.told - tellings[-1]) >= WORTH_TELLING
+        tellings.append(now.told)
+
+
+def test_an_estimate_that_swings_by_minutes_moves_no_window() -> None:
+    swings = [estimate(by) for by in (9, 3, 14, -5, 12)]
+    assert told_arrival(LH860, swings, known(swings)) is None
+
+
+def test_where_legs_gone_by_were_learned_a_window_says_how_sure_it_is() -> None:
+    plain = Story(ADAS_BAG).situation("06:00")
+    learned = Transit(cases={"": Case(0.1, 100)}, spreads={"": tuple((n - 20) / 40 for n in range(1, POINTS + 1))})
+    said, unsaid = eta(replace(plain, transit=learned)), eta(plain)
+    assert said is not None
+    assert unsaid is not None
+    assert (said.confidence, unsaid.confidence) == (STATED, None)
+    assert said.latest - said.earliest > unsaid.latest - unsaid.earliest
+    asked = learned.window(Ride("FRA", "OSL", LH860.departs_at, 120.0), STATED)
+    assert asked is not None
+    low, high = asked
+    assert said.earliest == LH860.departs_at + timedelta(minutes=low) + BELT_FROM
+    assert said.latest == LH860.departs_at + timedelta(minutes=high) + BELT_TO

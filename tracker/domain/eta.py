@@ -5,10 +5,12 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from tracker.domain.handling import Kind
+from tracker.domain.itinerary import Leg
 from tracker.domain.network import Facility
 from tracker.domain.shipment import PieceKind, Promise
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import State
+from tracker.domain.transit.tables import Ride
 from tracker.domain.why import Facts, Why, because
 
 ROUNDS = (time(9), time(13), time(17))
@@ -18,6 +20,9 @@ STATION_HANDLING = timedelta(minutes=45)
 ROUND_TAKES = timedelta(hours=4)
 BELT_FROM, BELT_TO = timedelta(minutes=10), timedelta(minutes=40)
 PROMISE_SLACK = timedelta(hours=2)
+
+STATED = 0.8
+"""The confidence of a window, where legs gone by were learned from."""
 
 BY_ROUND = "{departure} should be at {facility} at {arrives_at}; a van leaves there at {round_at}."
 BY_BELT = "{departure} should land at {facility} at {arrives_at}; bags reach the belt 10 to 40 minutes later."
@@ -32,6 +37,7 @@ class Eta:
     earliest: datetime
     latest: datetime
     why: Why
+    confidence: float | None = None  # the share of such legs that come in time for it; None: nobody has checked
 
 
 def next_round(station: Facility, *, arrives_at: datetime) -> datetime:
@@ -76,15 +82,42 @@ def eta(situation: Situation) -> Eta | None:
     if not legs:
         return None
     last = legs[-1]
-    known = situation.departure(last.departure)
-    arrives_at = known.expected_arrival if known is not None else last.arrives_at
+    arrives_at, soonest, latest_arrival, confidence = _arrival(situation, last)
     there = [m.first_at for m in progress.marks if m.facility == place.code and m.kind in (Kind.ARRIVE, Kind.UNLOAD)]
-    arrives_at = min(there, default=arrives_at)
+    if there:
+        arrives_at = min(there)
     attempt = progress.reached(Kind.ATTEMPT)
     if progress.state is State.ATTEMPTED and attempt is not None:
         arrives_at = max(arrives_at, attempt.last_at)  # the next van, not the one it was on
-    earliest, latest = window(situation.piece.kind, place, arrives_at=arrives_at)
+        there.append(attempt.last_at)
+    if there:
+        soonest, latest_arrival, confidence = arrives_at, arrives_at, None
+    kind = situation.piece.kind
+    earliest, _ = window(kind, place, arrives_at=soonest)
+    _, latest = window(kind, place, arrives_at=latest_arrival)
     facts = {"departure": last.departure, "facility": place.code, "arrives_at": arrives_at}
-    if situation.piece.kind is PieceKind.BAG:
-        return Eta(earliest, latest, because(BY_BELT, facts))
-    return Eta(earliest, latest, because(BY_ROUND, {**facts, "round_at": earliest}))
+    if kind is PieceKind.BAG:
+        return Eta(earliest, latest, because(BY_BELT, facts), confidence)
+    round_at = next_round(place, arrives_at=arrives_at)
+    return Eta(earliest, latest, because(BY_ROUND, {**facts, "round_at": round_at}), confidence)
+
+
+def _arrival(situation: Situation, leg: Leg) -> tuple[datetime, datetime, datetime, float | None]:
+    """When the leg ends: as told, at the soonest and at the latest, and how sure the last two are.
+
+    The legs before it need no window of their own: the next departure waits for its time, or is missed, which shows.
+    """
+    known = situation.departure(leg.departure)
+    if known is None:
+        return leg.arrives_at, leg.arrives_at, leg.arrives_at, None
+    told, planned = known.told, known.arrives_at - known.departs_at
+    origin, end = situation.facility(known.origin), situation.facility(known.destination)
+    departs_at = known.departs_at.astimezone(ZoneInfo(origin.zone))
+    minutes = planned / timedelta(minutes=1)
+    ride = Ride(origin.code, end.code, departs_at, minutes, known.mode, f"{origin.kind}>{end.kind}")
+    learned, middle = situation.transit.window(ride, STATED), situation.transit.minutes(ride, 0.5)
+    if learned is None or middle is None or known.landed_at is not None:
+        return told, told, told, None
+    # an estimate knows the day better than its timetable does; how far estimates are off was not learned
+    begins = told - (timedelta(minutes=middle) if known.estimated_arrival is not None else planned)
+    return told, begins + timedelta(minutes=learned[0]), begins + timedelta(minutes=learned[1]), STATED

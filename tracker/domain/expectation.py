@@ -49,8 +49,10 @@ def chain(situation: Situation) -> tuple[Expectation, ...]:
     last = _incoming(situation, legs[-1])
     steps.append(last)
     if piece.kind is PieceKind.PARCEL:
-        # the van the window was reckoned with: from the arrival, not from the last moment its scan is due
-        round_at = next_round(situation.facility(last.facility), arrives_at=last.by - TO_BE_SCANNED)
+        # the van the window was reckoned with: from the arrival told, not from the last moment its scan is due
+        known = situation.departure(legs[-1].departure)
+        told = known.told if known is not None else legs[-1].arrives_at
+        round_at = next_round(situation.facility(last.facility), arrives_at=told)
         steps.append(Expectation(Kind.OUT_FOR_DELIVERY, piece.destination, round_at))
     steps.append(Expectation(Kind.DELIVER, piece.destination, max(last.by, piece.promise.due_by)))
     return tuple(steps)

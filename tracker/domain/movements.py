@@ -22,6 +22,7 @@ class Known:
     cancelled: bool = False
     diverted_to: str | None = None
     disrupted_at: datetime | None = None  # since when it is known as cancelled or diverted
+    told_arrival: datetime | None = None
 
     def of(self, departure: Departure) -> Departure:
         """The departure with what is known of it, and nothing that was known before."""
@@ -35,6 +36,7 @@ class Known:
             cancelled=self.cancelled,
             diverted_to=self.diverted_to,
             disrupted_at=self.disrupted_at,
+            told_arrival=self.told_arrival,
         )
 
 
@@ -53,7 +55,26 @@ def known(
             merged["disrupted_at"] = None
         elif not disrupted:
             merged["disrupted_at"] = true_at
-    found = Known(**{name: value for name, value in merged.items() if value is not None})  # type: ignore[arg-type]
+    found = _known(merged)
     if found.cancelled:  # it never left, whatever card was scanned
         return found
     return replace(found, left_at=found.left_at or left_at, landed_at=found.landed_at or landed_at)
+
+
+def told_arrival(departure: Departure, updates: Iterable[tuple[datetime, Said]], found: Known) -> datetime | None:
+    """The arrival that windows are reckoned with: first the timetable's, then an expected one that is worth telling
+    beside the one told before, in the order in which they were true. None while the timetable's stands.
+
+    `found`: all that is known in the end, of those updates and by scans.
+    """
+    merged: dict[str, object] = {}
+    told = departure.arrives_at
+    for _, said in updates:
+        merged.update(said)
+        told = replace(_known(merged), told_arrival=told).of(departure).told
+    told = replace(found, told_arrival=told).of(departure).told
+    return told if told != departure.arrives_at else None
+
+
+def _known(merged: Mapping[str, object]) -> Known:
+    return Known(**{name: value for name, value in merged.items() if value is not None})  # type: ignore[arg-type]

@@ -130,6 +130,10 @@ class Mode(StrEnum):
     ROAD = "road"
 
 
+WORTH_TELLING = timedelta(minutes=15)
+"""An arrival that moved by less since one was told is no news for who waits for a piece."""
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
     """One run of a linehaul: what the timetable says, and what is known of it so far."""
@@ -153,6 +157,7 @@ class Departure:
     cancelled: bool = False
     diverted_to: str | None = None
     disrupted_at: datetime | None = None  # since when it is known as cancelled or diverted
+    told_arrival: datetime | None = None  # the one told last, where that is not the timetable's
 
     def __post_init__(self) -> None:
         if self.arrives_at <= self.departs_at:
@@ -189,3 +194,10 @@ class Departure:
         if self.estimated_arrival is not None and self.estimated_arrival > self.leaves_at:
             return self.estimated_arrival
         return self.arrives_at + max(self.leaves_at - self.departs_at, timedelta(0))
+
+    @property
+    def told(self) -> datetime:
+        """The arrival that who waits for a piece is told of: it stands until it cannot be, or moved far enough."""
+        told, expected = self.told_arrival or self.arrives_at, self.expected_arrival
+        news = self.landed_at is not None or told <= self.leaves_at or abs(expected - told) >= WORTH_TELLING
+        return expected if news else told

@@ -10,6 +10,7 @@ from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.network import Departure, Facility
 from tracker.domain.shipment import Piece
 from tracker.domain.timeline import Mark, Progress
+from tracker.domain.transit.tables import NO_HISTORY, Transit
 
 
 @dataclass(frozen=True)  # without slots: what many rules ask for is worked out once
@@ -22,6 +23,7 @@ class Situation:
     departures: Mapping[str, Departure]
     facilities: Mapping[str, Facility]
     now: datetime
+    transit: Transit = NO_HISTORY
 
     def departure(self, name: str) -> Departure | None:
         return self.departures.get(name)

@@ -5,17 +5,18 @@ of ours costs the others nothing.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
 import structlog
 
+from tracker import transit
 from tracker.domain.errors import MistakeError, UnkeepableError
 from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.judge import TRY_AGAIN, judge, judge_again_at
-from tracker.domain.movements import Known
+from tracker.domain.movements import Known, told_arrival
 from tracker.domain.movements import known as known_of
 from tracker.domain.network import Departure
 from tracker.domain.notices import NOTICE_RULES, Judgement, Notice, notices_owed
@@ -93,10 +94,10 @@ def fold(
             log.exception(TRIPPED, piece=known.id)
             tripped.append(known)
     departures = tx.network.departures({name for each in folded for name in departures_of(each.plan)})
-    places = tx.network.facilities()
+    places, learned = tx.network.facilities(), transit.in_force(tx)
     settled: list[Settled] = []
     for each in folded:
-        situation = Situation(each.known.piece, each.plan, each.progress, departures, places, now)
+        situation = Situation(each.known.piece, each.plan, each.progress, departures, places, now, learned)
         try:
             settled.append(settle_one(each.known, situation, again=facts is not None))
         except Exception:
@@ -239,12 +240,14 @@ def _known(departure: Departure, facts: Sequence[KeptFact]) -> Known:
     seen = progress(timeline(fact.event for fact in facts if fact.body is None))
     left = seen.seen(Kind.DEPART, departure.origin)
     landed = seen.seen(Kind.ARRIVE, departure.destination)
-    return known_of(
-        ((fact.event.happened_at, msgspec.json.decode(fact.body or "", type=Movement).said) for fact in told),
+    updates = [(fact.event.happened_at, msgspec.json.decode(fact.body or "", type=Movement).said) for fact in told]
+    known = known_of(
+        updates,
         left_at=left.first_at if left else None,
         # A landing only known by when we heard of it may be hours old: taken at its word it would call pieces late.
         landed_at=landed.first_at if landed and not landed.estimated else None,
     )
+    return replace(known, told_arrival=told_arrival(departure, updates, known))
 
 
 def departures_of(plan: Plan) -> set[str]:

@@ -275,6 +275,7 @@ _STATE = (
     "cancelled",
     "diverted_to",
     "disrupted_at",
+    "told_arrival",
 )
 """What is known since."""
 

@@ -191,6 +191,7 @@ departures = Table(
     Column("cancelled", Boolean, nullable=False, server_default=sa.false()),
     Column("diverted_to", Text),
     Column("disrupted_at", Instant),
+    Column("told_arrival", Instant),
     Column("leaves_at", Instant, nullable=False, index=True),
     Column("version", BigInteger, nullable=False, index=True),
 )

@@ -83,6 +83,7 @@ def upgrade() -> None:
     sa.Column('cancelled', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('diverted_to', sa.Text(), nullable=True),
     sa.Column('disrupted_at', sa.BigInteger(), nullable=True),
+    sa.Column('told_arrival', sa.BigInteger(), nullable=True),
     sa.Column('leaves_at', sa.BigInteger(), nullable=False),
     sa.Column('version', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name')
