@@ -14,7 +14,7 @@ from tracker.domain.forecast.alert import DESK, Alert, follow
 from tracker.domain.forecast.board import Board, Run, minutes, rotate
 from tracker.domain.forecast.outlook import Outlook
 from tracker.domain.forecast.tables import Tables
-from tracker.domain.handling import Kind
+from tracker.domain.handling import FORECASTER, Kind
 from tracker.domain.itinerary import Foreseen
 from tracker.domain.network import Departure, Facility, Side
 from tracker.domain.rules import IrregularityKind
@@ -23,9 +23,6 @@ from tracker.store import Store, Transaction
 from tracker.store.bodies import SaidOfConnection
 from tracker.store.fact_log import NewFact
 from tracker.store.timelines import KnownPiece
-
-RULE = "rule:forecast"
-"""The origin of these facts."""
 
 AHEAD = timedelta(hours=12)
 """How long before an outbound should leave its connections are looked at."""
@@ -61,7 +58,7 @@ class Foresight:
         if said:
             with self._store.writing() as tx:
                 tx.log.lock()
-                new = tx.log.append_new(RULE, said)
+                new = tx.log.append_new(FORECASTER, said)
         self._looked_at = minutes(now)
         return len(new)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from tracker.clock import Clock
 from tracker.domain.card import (
     BAG_MILESTONES,
@@ -17,7 +19,7 @@ from tracker.domain.card import (
     ToldNotice,
 )
 from tracker.domain.expectation import next_expected
-from tracker.domain.handling import Kind
+from tracker.domain.handling import FORECASTER, REPLANNER, Kind
 from tracker.domain.ids import MATCHING, identify
 from tracker.domain.incidents import Incident, incidents
 from tracker.domain.itinerary import Itinerary, Plan
@@ -28,6 +30,7 @@ from tracker.domain.shipment import Piece, PieceKind
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Entry, Timeline, timeline
 from tracker.store import Store, Transaction
+from tracker.store.bodies import SaidOfConnection
 from tracker.store.fact_log import PROJECT, PutAside
 from tracker.store.timelines import Standing
 
@@ -110,6 +113,15 @@ _LOOKED_BACK = 200_000
 """How many facts what is usual at a place is read from; at most."""
 
 _NOT_SHOWN = frozenset({Kind.REPLAN, Kind.ALERT, Kind.VOID})  # what they say stands elsewhere on the page
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Alerts of connections at risk that were opened and taken back, and pieces that got another way."""
+
+    alerts: int
+    alerts_withdrawn: int
+    replanned: int
 
 
 class Queries:
@@ -234,6 +246,20 @@ class Queries:
         """Whether the database answers, and how far the projection is behind."""
         backlog = self.backlog()
         return {"database": True, "facts_to_fold": backlog.facts}
+
+    def decisions(self) -> Decisions:
+        """How often rules decided something, as the log has it."""
+        with self._store.reading() as tx:
+            said = [msgspec.json.decode(f.body or "", type=SaidOfConnection) for f in tx.log.said_by(FORECASTER)]
+            replanned = len(tx.log.said_by(REPLANNER))
+        standing: dict[tuple[int, str], bool] = {}
+        alerts = withdrawn = 0
+        for word in said:
+            stood = standing.get((word.piece, word.outbound), False)
+            alerts += word.stands and not stood
+            withdrawn += stood and not word.stands
+            standing[word.piece, word.outbound] = word.stands
+        return Decisions(alerts, withdrawn, replanned)
 
     def incidents(self) -> tuple[Incident, ...]:
         """What is open of many pieces, by the root it shares."""

@@ -47,6 +47,7 @@ def _report(home: Path, engine: sa.Engine) -> dict[str, Any]:
     cards = [card for row in booked if (card := queries.card(row["number"])) is not None]
     delivered = [card for card in cards if card.delivered]
     notices = DeliveryStore(engine).counts()
+    decisions = queries.decisions()
     waiting = len(Outbox(store).unplanned(10_000))
     return {
         "shipments": len({row["shipment"] for row in booked}),
@@ -66,6 +67,9 @@ def _report(home: Path, engine: sa.Engine) -> dict[str, Any]:
         "missed_connections": sum(
             i.kind is IrregularityKind.MISSED_CONNECTION for card in cards for i in card.irregularities
         ),
+        "alerts": decisions.alerts,
+        "alerts_withdrawn": decisions.alerts_withdrawn,
+        "replanned": decisions.replanned,
         "notices_due": notices.notices_due + waiting,
         "notices_sent": notices.notices_sent,
         "notices_doubled": notices.notices_doubled,

@@ -31,6 +31,9 @@ KEYS = [
     "min_scans_per_delivered_piece",
     "delivered",
     "missed_connections",
+    "alerts",
+    "alerts_withdrawn",
+    "replanned",
     "notices_due",
     "notices_sent",
     "notices_doubled",
@@ -47,7 +50,9 @@ def test_a_small_demo_keeps_every_promise(played: Played) -> None:
     assert found["shipments"] == 4
     assert found["scans_beeped"] == found["scans_committed"] > 50
     assert found["images_drawn"] >= found["images_read"] == found["scans_beeped"]
-    assert found["missed_connections"] >= 1
+    assert found["replanned"] >= found["missed_connections"] >= 1
+    assert found["alerts"] >= 1  # of the miss, before it
+    assert found["alerts_withdrawn"] <= found["alerts"]
 
 
 def test_everybody_due_a_letter_has_one(played: Played) -> None:

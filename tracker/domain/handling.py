@@ -90,6 +90,11 @@ class HandlingEvent:
         return (self.happened_at, _rank(self.kind), self.event_key)
 
 
+REPLANNER = "rule:replan"
+FORECASTER = "rule:forecast"
+"""Origins of what is decided here: another way for a piece, an alert of a connection."""
+
+
 def said_by_desk(key: EventKey) -> bool:
     return key.origin.startswith("desk:")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import structlog
 
-from tracker.domain.handling import EventKey, Kind
+from tracker.domain.handling import REPLANNER, EventKey, Kind
 from tracker.domain.itinerary import Itinerary, Leg, Plan, Replan
 from tracker.domain.judge import leg_to_replan, ready_again_at
 from tracker.domain.network import Departure
@@ -18,9 +18,6 @@ from tracker.store.bodies import PlannedLegs
 from tracker.store.fact_log import NewFact
 
 log = structlog.get_logger()
-
-RULE = "rule:replan"
-"""The origin of these facts."""
 
 
 def missed(settled: Settled) -> Leg | None:
@@ -41,10 +38,10 @@ def replan(tx: Transaction, planning: Planning, stuck: Sequence[tuple[Settled, L
     ways = planning.plan(tx, wishes)
     decided = [(each, leg, way) for each, leg in stuck if (way := ways[each.known.id]) is not None]
     tx.log.lock()
-    fresh = tx.log.append_new(RULE, [_decision(each, leg, way) for each, leg, way in decided])
+    fresh = tx.log.append_new(REPLANNER, [_decision(each, leg, way) for each, leg, way in decided])
     plans = {
         each.known.id: each.situation.plan.with_replan(
-            Replan(leg.departure, way.legs, each.situation.now, EventKey(RULE, _key(each, leg)))
+            Replan(leg.departure, way.legs, each.situation.now, EventKey(REPLANNER, _key(each, leg)))
         )
         for each, leg, way in decided
         if _key(each, leg) in fresh  # or it is in the log already and comes with its own position

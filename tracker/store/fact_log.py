@@ -334,6 +334,11 @@ class FactLog:
             found[row.owner].append(_kept(row))
         return found
 
+    def said_by(self, origin: str) -> list[KeptFact]:
+        """All facts of one origin that has no devices' numbers, such as a rule, in the order they were committed."""
+        decided = _WITH_STREAM.where(streams.c.origin == origin, facts.c.key.isnot(None))
+        return self._read(decided.order_by(facts.c.pos))
+
     def head(self) -> int:
         """The position of the last fact; 0 when there is none."""
         return self._connection.execute(sa.select(sa.func.max(facts.c.pos))).scalar() or 0
