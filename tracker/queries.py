@@ -1,6 +1,6 @@
 """What anyone may read. Cards are whole: who shows one to a customer passes it through `tracker.domain.card.public`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,6 @@ from tracker.domain.expectation import next_expected
 from tracker.domain.handling import FORECASTER, REPLANNER, Kind
 from tracker.domain.ids import MATCHING, identify
 from tracker.domain.incidents import Incident, incidents
-from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.network import Departure, Facility
 from tracker.domain.notices import Judgement
 from tracker.domain.rules import IrregularityKind
@@ -32,7 +31,7 @@ from tracker.domain.timeline import START, Entry, Timeline, timeline
 from tracker.store import Store, Transaction
 from tracker.store.bodies import SaidOfConnection
 from tracker.store.fact_log import PROJECT, PutAside
-from tracker.store.timelines import Standing
+from tracker.store.timelines import KnownPiece, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,37 +130,42 @@ class Queries:
 
     # one piece
 
-    def card(self, number: str) -> PieceCard | None:
-        """The newest journey under this number, in any accepted spelling; None when nothing is known."""
+    def card(self, number: str, *, with_notices: bool = False) -> PieceCard | None:
+        """The newest journey under this number, in any accepted spelling; None when nothing is known. What others were
+        told of it is left out unless asked for: a number alone never shows it."""
         with self._store.reading() as tx:
-            found = _numbered(tx, number)
-            return self._card(tx, found[0]) if found else None
+            cards = self._cards(tx, _numbered(tx, number)[:1], with_notices)
+            return cards[0] if cards else None
 
     def candidates(self, number: str) -> list[PieceCard]:
         """Every journey under this number, newest first."""
         with self._store.reading() as tx:
-            return [self._card(tx, piece) for piece in _numbered(tx, number)]
+            return self._cards(tx, _numbered(tx, number), with_notices=False)
 
     def timeline(self, number: str) -> Timeline | None:
         with self._store.reading() as tx:
             found = _numbered(tx, number)
             return _timeline(tx, found[0]) if found else None
 
-    def _card(self, tx: Transaction, id: int) -> PieceCard:
-        piece, booked_legs = tx.booked.piece(id)
-        places = tx.network.facilities()
-        entries = _timeline(tx, id).entries
-        standing = tx.timelines.standing(id) or Standing(START, Plan(Itinerary(booked_legs)), Judgement(START))
-        names = [leg.departure for leg in booked_legs]
-        names += [leg.departure for replan in standing.plan.replans for leg in replan.legs]
+    def _cards(self, tx: Transaction, pieces: Sequence[int], with_notices: bool) -> list[PieceCard]:
+        known = {piece.id: piece for piece in tx.timelines.known(pieces)} if pieces else {}
+        return [self._card(tx, known[piece], with_notices) for piece in pieces]
+
+    def _card(self, tx: Transaction, known: KnownPiece, with_notices: bool) -> PieceCard:
+        piece, places = known.piece, tx.network.facilities()
+        entries = _timeline(tx, known.id).entries
+        standing = (
+            known.spelled.standing if known.spelled is not None else Standing(START, known.plan, Judgement(START))
+        )
         situation = Situation(
             piece=piece,
             plan=standing.plan,
             progress=standing.progress,
-            departures=tx.network.departures(names),
+            departures=tx.network.departures(standing.plan.departures),
             facilities=places,
             now=self._clock.now(),
         )
+        named = _named(situation, entries)
         shown = tuple(_entry(entry, places) for entry in entries if entry.event.kind not in _NOT_SHOWN)
         return PieceCard(
             number=piece.number,
@@ -182,11 +186,9 @@ class Queries:
             eta=standing.judgement.eta,
             next_expected=next_expected(situation),
             legs=_legs(situation, standing),
-            notices=tuple(
-                ToldNotice(row.notice.kind.value, row.cause, row.owed_at, row.outcome) for row in tx.owed.about(id)
-            ),
-            facilities={code: place for code, place in places.items() if code in _named(situation, standing, entries)},
-            seen_by=self._clock.now(),
+            notices=_notices(tx, known.id) if with_notices else (),
+            facilities={code: place for code, place in places.items() if code in named},
+            seen_by=situation.now,
             position=tx.timelines.last_update(),
         )
 
@@ -383,7 +385,12 @@ def _legs(situation: Situation, standing: Standing) -> tuple[CardLeg, ...]:
     )
 
 
-def _named(situation: Situation, standing: Standing, entries: tuple[Entry, ...]) -> set[str]:
+def _notices(tx: Transaction, id: int) -> tuple[ToldNotice, ...]:
+    owed = tx.owed.about(id)
+    return tuple(ToldNotice(row.notice.kind.value, row.cause, row.owed_at, row.outcome) for row in owed)
+
+
+def _named(situation: Situation, entries: tuple[Entry, ...]) -> set[str]:
     """Every facility named anywhere on the card."""
     named = {situation.piece.origin, situation.piece.destination}
     named |= {

@@ -64,7 +64,7 @@ class Life:
         return sorted(mailbox.letters(self.letters_in), key=lambda letter: letter.subject)
 
     def card(self, number: str) -> PieceCard:
-        found = self.world.queries.card(number)
+        found = self.world.queries.card(number, with_notices=True)
         assert found is not None
         return found
 

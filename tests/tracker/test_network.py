@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from tests.domain.laws import trade
 from tests.tracker.world import FEEDER, LATER, NOON, ONWARD, VAN_IN, VAN_OUT, World, at
 from tracker.domain.errors import BadNetworkError, FeedExistsError
 from tracker.domain.handling import MOVEMENT
+from tracker.domain.movements import Known
 from tracker.domain.network import ConnectionTime, Departure, FacilityKind, Side
 from tracker.network import DepartureUpdate, Loaded, Network, Told
 from tracker.project import rebuild
+from tracker.store import Store
 
 HEADER = "flight,origin,dest,sched_dep_utc,actual_dep_utc,sched_arr_utc,actual_arr_utc"
 
@@ -162,6 +165,25 @@ def tell(world: World, departure: str, *, true_at: datetime = NOON, **said: date
 def departure(world: World, name: str) -> Departure:
     with world.store.reading() as tx:
         return tx.network.departures([name])[name]
+
+
+def test_a_departure_kept_in_memory_is_as_the_database_has_it_whoever_changed_it(world: World) -> None:
+    world.with_network()
+    before = departure(world, ONWARD)
+    other = Store(world.engine)  # as another process would
+    with other.writing() as tx:
+        tx.network.happened({ONWARD: Known(left_at=NOON)})
+    assert departure(world, ONWARD) == replace(before, left_at=NOON)
+    assert departure(world, FEEDER).left_at is None
+
+
+def test_a_departure_is_not_kept_in_memory_as_a_transaction_had_it_that_was_undone(world: World) -> None:
+    world.with_network()
+    with world.store.writing() as tx:
+        tx.network.happened({ONWARD: Known(left_at=NOON)})
+        assert tx.network.departures([ONWARD])[ONWARD].left_at == NOON
+        tx.connection.rollback()
+    assert departure(world, ONWARD).left_at is None
 
 
 def test_whoever_is_planned_on_a_cancelled_departure_gets_another_way(world: World) -> None:

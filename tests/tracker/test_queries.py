@@ -4,7 +4,9 @@ import pytest
 
 from tests.tracker.test_project import DEPARTED, MISSED, parcels_way, tell
 from tests.tracker.world import BAG_TAG, NOON, World, at
+from tracker.domain.booking import BookedPiece
 from tracker.domain.handling import Kind
+from tracker.domain.shipment import Goods
 from tracker.domain.timeline import State
 
 
@@ -38,6 +40,16 @@ def test_a_piece_booked_a_moment_ago_has_a_card_before_anybody_folded_it(world: 
     card = world.queries.card(number)
     assert card is not None
     assert (card.state, card.entries, card.legs[0].ridden) == (State.BOOKED, (), False)
+
+
+def test_a_piece_is_judged_by_what_its_booking_says_is_inside(world: World) -> None:
+    world.with_network()
+    world.books(BookedPiece(goods=Goods("a lamp", "940520", 4900, "EUR")))
+    with world.store.reading() as tx:
+        (piece,) = tx.booked.pieces_after(0, 10)
+        (known,) = tx.timelines.known([piece])
+        assert known.piece == tx.booked.piece(piece)[0]
+        assert known.piece.goods.lacking == ()
 
 
 def test_a_card_names_every_place_it_speaks_of(world: World, number: str) -> None:

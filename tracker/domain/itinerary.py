@@ -77,6 +77,12 @@ class Plan:
     replans: tuple[Replan, ...] = ()
     foreseen: tuple[Foreseen, ...] = ()
 
+    @property
+    def departures(self) -> set[str]:
+        """Every departure it was ever planned on."""
+        chains = (self.booked.legs, *(replan.legs for replan in self.replans))
+        return {leg.departure for legs in chains for leg in legs}
+
     def with_replan(self, replan: Replan) -> "Plan":
         """Keeps them in the order they were decided in; the same one twice is one."""
         kept = {known.event_key: known for known in (*self.replans, replan)}

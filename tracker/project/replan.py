@@ -12,7 +12,7 @@ from tracker.domain.judge import leg_to_replan, ready_again_at
 from tracker.domain.network import Departure
 from tracker.domain.timetable import Wish
 from tracker.planning import Planning
-from tracker.project.settle import Settled, departures_of, settle_one
+from tracker.project.settle import Settled, settle_one
 from tracker.store import Transaction
 from tracker.store.bodies import PlannedLegs
 from tracker.store.fact_log import NewFact
@@ -46,7 +46,7 @@ def replan(tx: Transaction, planning: Planning, stuck: Sequence[tuple[Settled, L
         for each, leg, way in decided
         if _key(each, leg) in fresh  # or it is in the log already and comes with its own position
     }
-    departures = tx.network.departures({name for plan in plans.values() for name in departures_of(plan)})
+    departures = tx.network.departures({name for plan in plans.values() for name in plan.departures})
     return [_settled(each, plans.get(each.known.id), departures) for each, _ in stuck]
 
 

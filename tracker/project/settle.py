@@ -4,7 +4,7 @@ What can go wrong for one piece is worked out piece by piece, from values alone,
 of ours costs the others nothing.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -55,7 +55,7 @@ class Settled:
     def rides(self) -> dict[str, bool]:
         """Every departure it was ever planned on, and whether that is in force."""
         in_force = {leg.departure for leg in self.situation.itinerary.legs}
-        return {name: name in in_force for name in departures_of(self.situation.plan)}
+        return {name: name in in_force for name in self.situation.plan.departures}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def fold(
         except Exception:
             log.exception(TRIPPED, piece=known.id)
             tripped.append(known)
-    departures = tx.network.departures({name for each in folded for name in departures_of(each.plan)})
+    departures = tx.network.departures({name for each in folded for name in each.plan.departures})
     places, learned = tx.network.facilities(), transit.in_force(tx)
     settled: list[Settled] = []
     for each in folded:
@@ -248,8 +248,3 @@ def _known(departure: Departure, facts: Sequence[KeptFact]) -> Known:
         landed_at=landed.first_at if landed and not landed.estimated else None,
     )
     return replace(known, told_arrival=told_arrival(departure, updates, known))
-
-
-def departures_of(plan: Plan) -> set[str]:
-    chains: Collection[Itinerary] = (plan.booked, *(Itinerary(replan.legs) for replan in plan.replans))
-    return {leg.departure for itinerary in chains for leg in itinerary.legs}

@@ -16,7 +16,7 @@ from tracker.store.booked import BookedShipments
 from tracker.store.device_registry import DeviceRegistry
 from tracker.store.fact_log import FactLog
 from tracker.store.gaps import Gaps
-from tracker.store.network import KnownPlaces, NetworkTables
+from tracker.store.network import KnownNetwork, NetworkTables
 from tracker.store.owed import OwedNotices
 from tracker.store.settings import Meta
 from tracker.store.timelines import Timelines
@@ -25,13 +25,13 @@ from tracker.store.timelines import Timelines
 class Transaction:
     """One transaction, and the tables seen through it."""
 
-    def __init__(self, connection: sa.Connection, places: KnownPlaces | None = None) -> None:
+    def __init__(self, connection: sa.Connection, network: KnownNetwork | None = None) -> None:
         self.connection = connection
         self.meta = Meta(connection)
         self.log = FactLog(connection)
         self.gaps = Gaps(connection)
         self.devices = DeviceRegistry(connection)
-        self.network = NetworkTables(connection, places)
+        self.network = NetworkTables(connection, network)
         self.booked = BookedShipments(connection)
         self.timelines = Timelines(connection)
         self.owed = OwedNotices(connection)
@@ -59,7 +59,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._places = KnownPlaces()
+        self._network = KnownNetwork()
         self._reading: dict[str, Any] = {"reading": True}
         if engine.dialect.name == "postgresql":  # which else shows each statement another moment
             self._reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -72,7 +72,7 @@ class Store:
         """
         try:
             with self.engine.begin() as connection:
-                yield Transaction(connection, self._places)
+                yield Transaction(connection, self._network)
         except (DataError, IntegrityError, ProgrammingError) as wrong:
             raise UnkeepableError(f"the database cannot hold it: {wrong.orig}") from wrong
         except DBAPIError as wrong:
@@ -85,7 +85,7 @@ class Store:
         """One consistent view; nothing written in it is kept."""
         try:
             with self.engine.connect().execution_options(**self._reading) as connection:
-                yield Transaction(connection, self._places)
+                yield Transaction(connection, self._network)
         except DBAPIError as wrong:
             raise StoreError(f"the database did not answer: {wrong.orig}") from wrong
         except BusyError as wrong:

@@ -28,31 +28,39 @@ class FeedRow:
     revoked_at: datetime | None
 
 
-class KnownPlaces:
-    """The facilities as last read: they seldom change, and everything asks for them. Safe to share between threads."""
+MOST_DEPARTURES = 10_000
+"""How many departures are kept in memory."""
+
+
+class KnownNetwork:
+    """Facilities and departures as last read, each with the version they are true of: everything asks for them, and
+    they change seldom beside that. Only what is committed is kept here. Safe to share between threads: a dictionary
+    belongs to one version for ever."""
 
     def __init__(self) -> None:
-        self.last: tuple[int, dict[str, Facility]] | None = None
+        self.facilities: tuple[int, dict[str, Facility]] = (-1, {})
+        self.departures: tuple[int, dict[str, Departure]] = (-1, {})
 
 
 class NetworkTables:
-    def __init__(self, connection: sa.Connection, places: KnownPlaces | None = None) -> None:
+    def __init__(self, connection: sa.Connection, known: KnownNetwork | None = None) -> None:
         self._connection = connection
-        self._places = places or KnownPlaces()
+        self._known = known or KnownNetwork()
         self._before: tuple[int, int] | None = None  # the versions when this transaction first changed something
+        self._versions: tuple[int, int] | None = None  # as read in this transaction
 
     def facilities(self) -> dict[str, Facility]:
         """Every facility by its code. Not to be changed."""
         version = self.versions()[1]
         committed = version == self.committed_versions()[1]
-        last = self._places.last
-        if last is not None and last[0] == version and committed:
-            return last[1]
+        of_version, known = self._known.facilities
+        if of_version == version and committed:
+            return known
         rows = self._connection.execute(sa.select(facilities.c.described))
-        known = [msgspec.json.decode(row.described, type=Facility) for row in rows]
-        found = {place.code: place for place in known}
+        read = [msgspec.json.decode(row.described, type=Facility) for row in rows]
+        found = {place.code: place for place in read}
         if committed:
-            self._places.last = version, found
+            self._known.facilities = version, found
         return found
 
     def describe(self, place: Facility, *, complete: bool = True) -> None:
@@ -118,8 +126,31 @@ class NetworkTables:
         return {row.name: row.origin for row in self._connection.execute(_ORIGINS, {WANTED: list(names)})}
 
     def departures(self, names: Iterable[str]) -> dict[str, Departure]:
-        rows = self._connection.execute(_DEPARTURES, {WANTED: list(names)})
-        return {row.name: _departure(row) for row in rows}
+        """Those of these departures that are known."""
+        kept = self._kept_departures()
+        found = {name: kept.get(name) for name in names}
+        lacking = [name for name, departure in found.items() if departure is None]
+        if lacking:
+            read = {row.name: _departure(row) for row in self._connection.execute(_DEPARTURES, {WANTED: lacking})}
+            found |= read
+            kept |= read
+        return {name: departure for name, departure in found.items() if departure is not None}
+
+    def _kept_departures(self) -> dict[str, Departure]:
+        """What is kept in memory of the version this transaction sees: to be added to, by any thread at any time."""
+        if self.uncommitted:
+            return {}
+        version = self.versions()[0]
+        of_version, kept = self._known.departures
+        if of_version > version:  # of a transaction that began later
+            return {}
+        if of_version < version or len(kept) > MOST_DEPARTURES:
+            kept = dict(kept) if len(kept) <= MOST_DEPARTURES else {}
+            if kept:
+                for name in self._connection.execute(_CHANGED, {"version": of_version}).scalars():
+                    kept.pop(name, None)
+            self._known.departures = version, kept
+        return kept
 
     def departures_after(self, name: str, limit: int) -> dict[str, Departure]:
         """The next in order of their names."""
@@ -156,8 +187,10 @@ class NetworkTables:
 
     def versions(self) -> tuple[int, int]:
         """Of departures and of facilities: another number after each change."""
-        meta = Meta(self._connection)
-        return int(meta.get(_DEPARTURES_VERSION) or 0), int(meta.get(_FACILITIES_VERSION) or 0)
+        if self._versions is None:
+            kept = Meta(self._connection).get_all((_DEPARTURES_VERSION, _FACILITIES_VERSION))
+            self._versions = int(kept.get(_DEPARTURES_VERSION, 0)), int(kept.get(_FACILITIES_VERSION, 0))
+        return self._versions
 
     def changed_since(self, version: int) -> list[Departure]:
         rows = self._connection.execute(sa.select(departures).where(departures.c.version > version))
@@ -175,6 +208,7 @@ class NetworkTables:
     def _changed(self, what: str = _DEPARTURES_VERSION) -> int:
         """The version under which a change is kept."""
         self._before = self._before or self.versions()
+        self._versions = None
         return Meta(self._connection).next_number(what) + 1
 
     def _count(self) -> int:
@@ -316,6 +350,7 @@ def _departure(row: sa.Row[tuple[object, ...]]) -> Departure:
 
 
 _DEPARTURES = sa.select(departures).where(among(departures.c.name))
+_CHANGED = sa.select(departures.c.name).where(departures.c.version > sa.bindparam("version"))
 _NAMES = sa.select(departures.c.name, departures.c.name.label("same")).where(among(departures.c.name))
 _ALIASES = sa.select(departure_aliases).where(among(departure_aliases.c.alias))
 _ORIGINS = sa.select(departures.c.name, departures.c.origin).where(among(departures.c.name))

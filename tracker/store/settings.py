@@ -1,10 +1,12 @@
 """A few values that belong to the whole installation."""
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from tracker.store.among import WANTED, among
 from tracker.store.schema import meta
 
 NUMBERED = "pieces_numbered"
@@ -14,6 +16,7 @@ NUMBER_KEY = "number_key"
 
 _GENERATION = "generation"
 _GET = sa.select(meta.c.value).where(meta.c.name == sa.bindparam("wanted"))
+_GET_ALL = sa.select(meta.c.name, meta.c.value).where(among(meta.c.name))
 
 
 class Meta:
@@ -22,6 +25,10 @@ class Meta:
 
     def get(self, name: str) -> str | None:
         return self._connection.execute(_GET, {"wanted": name}).scalar()
+
+    def get_all(self, names: Collection[str]) -> dict[str, str]:
+        """Those of these values that are kept."""
+        return {row[0]: row[1] for row in self._connection.execute(_GET_ALL, {WANTED: names})}
 
     def put(self, name: str, value: str) -> None:
         if self.get(name) is None:

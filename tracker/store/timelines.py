@@ -13,7 +13,7 @@ from tracker.domain.incidents import Trouble
 from tracker.domain.itinerary import Itinerary, Leg, Plan
 from tracker.domain.notices import Judgement
 from tracker.domain.rules import IrregularityKind
-from tracker.domain.shipment import Piece, PieceKind, Promise
+from tracker.domain.shipment import Goods, Piece, PieceKind, Promise
 from tracker.domain.timeline import START, Progress, State
 from tracker.store.among import WANTED, among
 from tracker.store.bulk import upsert
@@ -370,18 +370,27 @@ def _upsert(insert: Callable[[sa.Table], Any], table: sa.Table) -> Any:
 
 
 def _known(row: sa.Row[Any]) -> KnownPiece:
-    number, journey, kind, origin, destination, booked_at, due_by = tuple(row)[1:8]
-    piece = Piece(number, journey, PieceKind(kind), origin, destination, booked_at, Promise(due_by))
-    progress, plan, judgement, stale, again_at, booked_legs = tuple(row)[8:]
+    (
+        key, number, journey, kind, origin, destination, booked_at, due_by, contents, hs, value_minor, currency,
+        progress, plan, judgement, stale, again_at, booked_legs,
+    ) = tuple(row)  # fmt: skip
+    goods = Goods(contents, hs, value_minor, currency)
+    piece = Piece(number, journey, PieceKind(kind), origin, destination, booked_at, Promise(due_by), goods)
     kept = Spelled(progress, plan, judgement) if progress is not None else None
-    return KnownPiece(row[0], piece, kept, bool(stale), again_at, booked_legs)
+    return KnownPiece(key, piece, kept, bool(stale), again_at, booked_legs)
+
+
+_BOOKED = (
+    "id", "number", "journey", "kind", "origin", "destination", "booked_at", "due_by", "contents", "hs", "value_minor",
+    "currency",
+)  # fmt: skip
 
 
 def _knowing(booked_legs: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    booked = [pieces.c[name] for name in ("id", "number", "journey", "kind", "origin", "destination")]
+    booked = [pieces.c[name] for name in _BOOKED]
     judged = [timelines.c[name] for name in ("progress", "plan", "judgement", "stale", "judge_again_at")]
     return (
-        sa.select(*booked, pieces.c.booked_at, pieces.c.due_by, *judged, booked_legs)
+        sa.select(*booked, *judged, booked_legs)
         .select_from(sa.outerjoin(pieces, timelines, timelines.c.piece == pieces.c.id))
         .where(among(pieces.c.id))
         .order_by(pieces.c.id)
