@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import secrets
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from lastscan.bench.harness import Stopwatch, peak_mb, percentile
 from lastscan.bench.load import WINDOW, Account, Fleet, StalledError
 from lastscan.home import Home
 from lastscan.roles import TRACKER
-from lastscan.up import Supervisor, port_or_free
+from lastscan.up import port_or_free
 from tracker.devices import Devices
 from tracker.store import Store
 from tracker.store.bulk import fill
@@ -105,27 +106,21 @@ class _House:
 
     @contextmanager
     def tracker(self) -> Iterator[None]:
-        """Runs the tracker, in a Python of its own so that its memory is its own, from its first receipt on."""
+        """Runs the tracker, from its first receipt on."""
         if self._plan.prefill:
             with _store(self._home) as store:
                 _insert(store, self._plan.prefill, self._plan.devices, batch=20_000)
-        words = [TRACKER, "--home", str(self._home.path), "--mqtt", f"mqtt://{HOST}:{self._port}", "--sites", OURS]
-        fold = [] if self._plan.fold else ["--no-fold"]
-        with (self._home.logs / "tracker.log").open("wb") as said:
-            process = subprocess.Popen([sys.executable, "-m", "lastscan", *words, *fold], stderr=said)
-        self.tracker_pid = process.pid
-        try:
+        fold = () if self._plan.fold else ("--no-fold",)
+        words = (TRACKER, "--mqtt", f"mqtt://{HOST}:{self._port}", "--sites", OURS, *fold)
+        with _role(self._home, *words) as self.tracker_pid:
             with self._fleet(OURS, 1) as fleet:
                 self.sent += fleet.load(1)
                 fleet.drain()
             yield
-        finally:
-            process.terminate()
-            process.wait()
 
     def round(self) -> dict[str, float]:
         """Back to back, so that what slows the machine slows all of them."""
-        limit, raw = self._broker_limit(), self._raw_inserts()
+        limit, (raw, raw_cpu) = self._broker_limit(), self._raw_inserts()
         with self._fleet(OURS) as fleet:
             live, live_cpu, load_cpu = self._drain(fleet, 1, self._plan.rows)
             backlog, backlog_cpu, _ = self._drain(fleet, WINDOW, self._plan.rows * 2)
@@ -146,6 +141,7 @@ class _House:
             "live_of_raw_inserts": live / raw,
             "backlog_of_raw_inserts": backlog / raw,
             "live_of_naive": live / simple,
+            "raw_cpu_us": raw_cpu,
             "live_cpu_us": live_cpu,
             "backlog_cpu_us": backlog_cpu,
             "paced_cpu_us": paced.cpu_us(count),
@@ -179,23 +175,26 @@ class _House:
             self._fleet(NAIVE) as fleet,
             _beside(naive.serve, *self._sign_in, up_of_site(NAIVE), Path(folder) / "naive.db") as said,
         ):
-            count = fleet.load(NAIVE_SCANS)
+            count = fleet.load(min(NAIVE_SCANS, self._plan.rows))
             with Stopwatch() as watch:
                 fleet.drain()
             said.send("stop")
         return watch.rate(count)
 
-    def _raw_inserts(self) -> float:
-        """The same rows into the same table, 500 a transaction, by the database's driver; nothing else."""
+    def _raw_inserts(self) -> tuple[float, float]:
+        """The same rows into the same table, 500 a transaction, by the database's driver; nothing else.
+
+        How many a second, and our own CPU for each.
+        """
         with tempfile.TemporaryDirectory(dir=self._home.path) as folder:
             url = self._plan.database_url or sqlite_url(Path(folder) / "raw.db")
             store = Store(open_engine(url))
             migrate(store.engine)
-            seconds = _insert(store, self._plan.rows, self._plan.devices, batch=RAW_BATCH)
+            seconds, cpu_s = _insert(store, self._plan.rows, self._plan.devices, batch=RAW_BATCH)
             with store.writing() as tx:
                 tx.connection.execute(sa.delete(facts).where(facts.c.facility == RAW))
             store.close()
-        return round(self._plan.rows / seconds)
+        return round(self._plan.rows / seconds), cpu_s / self._plan.rows * 1e6
 
     @property
     def _sign_in(self) -> tuple[str, str, str, int]:
@@ -216,21 +215,43 @@ def _house(plan: Plan, scratch: Path) -> Iterator[_House]:
     settings = {"LASTSCAN_BROKER": plan.broker} | ({"DATABASE_URL": plan.database_url} if plan.database_url else {})
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
-    supervisor = Supervisor(home)
     try:
         home.tracker_password(BESIDE)
         house = _House(plan, home, port)
-        supervisor.start("broker", "--mqtt-port", str(port))
-        supervisor.wait_for("broker")
-        with house.tracker():
-            yield house
+        with _role(home, "broker", "--mqtt-port", str(port)):
+            _answers(port)
+            with house.tracker():
+                yield house
     finally:
-        supervisor.shut_down()
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _role(home: Home, *words: str) -> Iterator[int]:
+    """One role, in a Python of its own so that its memory is its own; answers its process id."""
+    with (home.logs / f"{words[0]}.log").open("wb") as said:
+        process = subprocess.Popen([sys.executable, "-m", "lastscan", *words, "--home", str(home.path)], stderr=said)
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(port: int) -> None:
+    """Returns once somebody accepts connections there."""
+    give_up_at = time.monotonic() + _READY_WITHIN_S
+    while True:
+        try:
+            return socket.create_connection((HOST, port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.05)
 
 
 @contextmanager
@@ -262,14 +283,14 @@ _COLUMNS = ("stream", "q", "kind", "code", "sym", "facility", "sort_point", "ope
 _MORE = ("estimated", "error_ms", "wall", "mono", "boot", "digest")
 
 
-def _insert(store: Store, rows: int, devices: int, *, batch: int) -> float:
-    """So many scans of so many devices, in turn; answers the seconds it took."""
+def _insert(store: Store, rows: int, devices: int, *, batch: int) -> tuple[float, float]:
+    """So many scans of so many devices, in turn; answers the seconds it took, of real time and of CPU."""
     with store.writing() as tx:
         streams = sorted(
             s.id for s in tx.log.streams({(f"dev:{RAW}-{n}", secrets.token_hex(16)) for n in range(devices)}).values()
         )
     now, rng = int(time.time() * 1e6), random.Random(4711)
-    seconds = 0.0
+    seconds = cpu_s = 0.0
     for first in range(0, rows, batch):
         made = [
             (
@@ -280,5 +301,5 @@ def _insert(store: Store, rows: int, devices: int, *, batch: int) -> float:
         ]  # fmt: skip
         with Stopwatch() as watch, store.writing() as tx:
             fill(tx.connection, facts, _COLUMNS + _MORE, made)
-        seconds += watch.seconds
-    return seconds
+        seconds, cpu_s = seconds + watch.seconds, cpu_s + watch.cpu_s
+    return seconds, cpu_s
