@@ -11,7 +11,7 @@ from tracker.domain.drift import BootClock, first_heard
 from tracker.ingest.hearing import Understood
 from tracker.store import Transaction
 from tracker.store.device_registry import Boot, Contact, DeviceRow
-from tracker.wire import Hello, Status
+from tracker.wire import Hello, Scans, Status
 
 HEARD_EVERY = timedelta(seconds=5)
 """How old `heard_at` in the register may be."""
@@ -94,10 +94,12 @@ class Hearing:
             latest[boot] = message
             if boot not in quickest or message.delay_ms < quickest[boot].delay_ms:
                 quickest[boot] = message
-            self._note(message)
-        for boot, message in latest.items():  # those between tell a clock nothing
+            if not isinstance(message.said, Scans):
+                self._note(message)
+        for boot, message in latest.items():  # those between tell a clock nothing, nor anybody
             self._hear(boot, quickest[boot])
             self._hear(boot, message)
+            self._note(message)
 
     def wall_error_ms(self, message: Understood) -> int:
         """As last known before this batch, which may have queued for hours; else by the message itself."""

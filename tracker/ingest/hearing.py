@@ -59,6 +59,7 @@ class Understood:
     address: Address
     device: DeviceRow
     said: Up
+    stream: tuple[str, str]  # the name of the one it is about: origin and epoch
     heard_ms: int  # since 1970
     records: Sequence[Record] = ()
     misfits: Sequence[Misfit] = ()
@@ -72,11 +73,6 @@ class Understood:
     def delay_ms(self) -> int:
         """How long after its sending it was heard, but for an amount that is the same for all of one start."""
         return self.heard_ms - self.said.mono
-
-    @property
-    def stream(self) -> tuple[str, str]:
-        """The name of the stream it is about: origin and epoch."""
-        return f"dev:{self.device.dev}", self.said.ep
 
 
 @dataclass(slots=True)
@@ -93,7 +89,8 @@ def understand(heard: Heard, roll: Roll) -> Understood | NotUnderstood:
     try:
         address, device = _speaker(heard.topic, roll)
         said = hear_up(heard.payload)
-        understood = Understood(heard, address, device, said, millis(heard.heard_at))
+        stream = (f"dev:{device.dev}", said.ep)
+        understood = Understood(heard, address, device, said, stream, millis(heard.heard_at))
         if isinstance(said, Scans):
             if device.mac_key is not None and not same_mac(batch_mac(device.mac_key, said.ep, bytes(said.s)), said.mac):
                 raise UnfitMessageError("bad_mac")

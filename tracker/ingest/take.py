@@ -124,11 +124,14 @@ class Ingest:
         """Only now may anything in memory rest on it."""
         self.counts.update(batch.counts)
         batch.hearing.committed()
+        claimed: dict[tuple[str, str], int] = {}
         for message in understood:
+            last = 0 if isinstance(message.said, Scans) else message.said.last
+            claimed[message.stream] = max(last, claimed.get(message.stream, 0))
+        for message in {message.stream: message for message in understood}.values():
             stream = batch.streams[message.stream]
-            last = stream.highest if isinstance(message.said, Scans) else message.said.last
             self._receipted.add(message.device.dev)
-            self._watch.sees(message.device.dev, stream, last=last)
+            self._watch.sees(message.device.dev, stream, last=max(stream.highest, claimed[message.stream]))
         for thing in batch.put_aside:
             log.warning("put aside", topic=thing.topic[:120], why=thing.why, detail=thing.detail[:200])
 
@@ -211,8 +214,12 @@ class _Batch:
         asked: list[ScanKey] = []
         for message in self._understood:
             stream = self.streams[message.stream]
-            asked += [(stream.id, r.scan.q) for r in message.records if r.scan.q <= stream.highest]
-            asked += [(stream.id, m.q) for m in message.misfits if m.q is not None and m.q <= stream.highest]
+            for record in message.records:
+                if record.scan.q <= stream.highest:
+                    asked.append((stream.id, record.scan.q))
+            for misfit in message.misfits:
+                if misfit.q is not None and misfit.q <= stream.highest:
+                    asked.append((stream.id, misfit.q))
         return asked
 
     def add(self, message: Understood | NotUnderstood) -> None:
