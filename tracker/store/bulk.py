@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def matching(
-    connection: sa.Connection, pairs: Sequence[tuple[Any, int]], first: sa.Column[Any], second: sa.Column[Any]
+    connection: sa.Connection, pairs: Sequence[tuple[Any, Any]], first: sa.Column[Any], second: sa.Column[Any]
 ) -> sa.FromClause:
     """The rows of a table whose two columns are one of these pairs, found by their index, one look-up a pair.
 

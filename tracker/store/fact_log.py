@@ -184,10 +184,12 @@ class FactLog:
         return found | self.streams(fitting) if fitting else found
 
     def _known(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], Stream]:
-        query = sa.select(streams).where(streams.c.origin.in_({origin for origin, _ in names}))
-        query = query.order_by(streams.c.origin, streams.c.epoch).with_for_update()
-        found = (_stream(row) for row in self._connection.execute(query))
-        return {stream.name: stream for stream in found if stream.name in names}
+        if not names:
+            return {}
+        there = matching(self._connection, sorted(names), streams.c.origin, streams.c.epoch)
+        query = sa.select(streams).select_from(there).order_by(streams.c.origin, streams.c.epoch)
+        found = map(_stream, self._connection.execute(query.with_for_update(of=streams)))
+        return {stream.name: stream for stream in found}
 
     def streams_of(self, origin: str) -> list[Stream]:
         rows = self._connection.execute(sa.select(streams).where(streams.c.origin == origin))
