@@ -39,6 +39,7 @@ COMMANDS = {
     "replay": "replay",
     "learn": "replay",
     "learn-eta": "eta",
+    "eta-check": "eta",
 }
 """Which file of `lastscan.commands` each subcommand is in; read only when it is called, so that `--help` is quick."""
 

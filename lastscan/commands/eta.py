@@ -1,4 +1,4 @@
-"""`lastscan learn-eta`: what legs gone by teach about windows."""
+"""`lastscan learn-eta`, `lastscan eta-check`: what legs gone by teach about windows, and whether windows hold."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -13,6 +13,7 @@ from lastscan.replay.rides import COLUMNS, OPTIONAL, before_and_from, rides
 from tracker import transit
 from tracker.domain.transit.check import Checked, check
 from tracker.domain.transit.fit import fit
+from tracker.project.windows import held
 
 CSV = click.Path(path_type=Path, exists=True, dir_okay=False)
 OUT = click.Path(path_type=Path, dir_okay=False)
@@ -83,3 +84,21 @@ def _report(found: list[Checked], *, as_json: bool) -> None:
         shares = "  ".join(f"{share:5.1%}" for share in each.covered.values())
         errors = f"{each.mean_absolute_error:>7.1f}  {each.planned_error:>8.1f}"
         click.echo(f"{each.lanes:>18}  {each.legs:>6}  {errors}      {shares}")
+
+
+@click.command("eta-check")
+@json_option
+@home_option
+def eta_check(as_json: bool, home: Home) -> None:
+    """Hold the windows of this installation against its deliveries: by the facts of each moment, judged as today."""
+    found = held(home.store())
+    if as_json:
+        print_json([{**asdict(each), "covered": round(each.covered, 4)} for each in found])
+        return
+    for each in found:
+        stated = f"{each.stated:.0%} stated" if each.stated is not None else "none stated"
+        click.echo(
+            f"after {each.after:>16}, {stated}: {each.within} of {each.windows} came within ({each.covered:.1%}), "
+            f"{each.before} before, {each.late} late, {each.on_another_day} on another day"
+        )
+    click.echo(f"{sum(each.windows for each in found)} windows of delivered pieces", err=True)

@@ -89,7 +89,7 @@ def fold(
     all_facts = facts if facts is not None else tx.log.of_pieces([known.id for known in anew]) if anew else {}
     for known in anew:
         try:
-            folded.append(_from_all(known, all_facts[known.id]))
+            folded.append(folded_from(known, all_facts[known.id]))
         except Exception:
             log.exception(TRIPPED, piece=known.id)
             tripped.append(known)
@@ -131,7 +131,8 @@ def _go_on(known: KnownPiece, news: News) -> _Folded | None:
     return _Folded(known, folded, plan)
 
 
-def _from_all(known: KnownPiece, facts: Sequence[KeptFact]) -> _Folded:
+def folded_from(known: KnownPiece, facts: Sequence[KeptFact]) -> _Folded:
+    """Progress and plan by these facts alone."""
     plan = Plan(known.booked if known.booked is not None else known.plan.booked)
     for fact in facts:
         if fact.event.kind == Kind.REPLAN:
@@ -229,13 +230,14 @@ def mistrust(tx: Transaction, tripped: Sequence[KnownPiece], *, now: datetime) -
 def happened(tx: Transaction, departures: Mapping[str, Departure], facts: Mapping[str, Sequence[KeptFact]]) -> set[int]:
     """What has come of them, by the scans of their cards and by those who run them; the pieces of those for which that
     changed."""
-    found = {name: _known(departure, facts[name]) for name, departure in departures.items()}
+    found = {name: known_from(departure, facts[name]) for name, departure in departures.items()}
     moved = {name: known for name, known in found.items() if known.of(departures[name]) != departures[name]}
     tx.network.happened(moved)
     return tx.network.riders(moved) if moved else set()
 
 
-def _known(departure: Departure, facts: Sequence[KeptFact]) -> Known:
+def known_from(departure: Departure, facts: Sequence[KeptFact]) -> Known:
+    """What has come of a departure by these facts alone."""
     told = sorted((fact for fact in facts if fact.body is not None), key=lambda fact: fact.event.order)
     seen = progress(timeline(fact.event for fact in facts if fact.body is None))
     left = seen.seen(Kind.DEPART, departure.origin)
