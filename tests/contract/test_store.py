@@ -500,14 +500,33 @@ def test_a_notice_is_owed_once_for_a_cause_and_a_person(engine: sa.Engine) -> No
         (piece,) = tx.booked.pieces_after(0, 1000)
         person = tx.booked.consignee(piece)[0].id
     notice = Notice(NoticeKind.DELIVERED, "delivered:x/1", because("It is there."), ())
-    debt = Debt(notice, person, piece, ("email",), owed_at=NOON, expires_at=at(1))
+    debt = Debt(notice, person, "ada", piece, ("email",), owed_at=NOON, expires_at=at(1))
     with world.store.writing() as tx:
         assert tx.owed.owe([debt, debt]) == 1
-        assert tx.owed.owe([debt, replace(debt, person=person - 1)]) == 1
+        assert tx.owed.owe([debt, replace(debt, person=person - 1, pseudonym="charles")]) == 1
     with pytest.raises(UnkeepableError), world.store.writing() as tx:  # noqa: PT012
         row = tx.connection.execute(sa.select(outbox).limit(1)).one()._asdict()
         tx.connection.execute(sa.insert(outbox).values(**row | {"id": "another"}))
     assert len(world.outbox.unplanned()) == 2
+
+
+def test_what_is_owed_again_after_a_restore_has_the_key_it_had(engine: sa.Engine) -> None:
+    world = World(engine).with_network()
+    world.books_bag()
+    with world.store.reading() as tx:
+        (piece,) = tx.booked.pieces_after(0, 1000)
+        person = tx.booked.consignee(piece)[0].id
+    notice = Notice(NoticeKind.DELIVERED, "delivered:x/1", because("It is there."), ())
+    debt = Debt(notice, person, "ada", piece, ("email",), owed_at=NOON, expires_at=at(1))
+    keys = []
+    for owed_at in (NOON, at(2)):
+        with world.store.writing() as tx:
+            tx.owed.owe([replace(debt, owed_at=owed_at)])
+        keys += [row.id for row in world.outbox.unplanned()]
+        with world.store.writing() as tx:
+            tx.connection.execute(sa.delete(outbox))  # an older backup takes the place of the database
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
 
 
 def test_what_was_muted_and_stands_no_longer_is_told_should_it_come_true_again(engine: sa.Engine) -> None:
@@ -518,7 +537,9 @@ def test_what_was_muted_and_stands_no_longer_is_told_should_it_come_true_again(e
         person = tx.booked.consignee(piece)[0].id
     missed = Notice(NoticeKind.MISSED_CONNECTION, "missed:x/1", because("It left without it."), ())
     back = Notice(NoticeKind.WITHDRAWN, "withdrawn:missed:x/1", because("It did not."), (), withdraws=missed.cause)
-    debts = [Debt(notice, person, piece, ("email",), owed_at=NOON, expires_at=at(1)) for notice in (missed, back)]
+    debts = [
+        Debt(notice, person, "ada", piece, ("email",), owed_at=NOON, expires_at=at(1)) for notice in (missed, back)
+    ]
     with world.store.writing() as tx:
         assert tx.owed.owe(debts[:1], muted=True) == 1
     with world.store.writing() as tx:

@@ -207,7 +207,9 @@ def _owe(tx: Transaction, settled: Sequence[Settled], *, muted: bool) -> None:
         for notice in each.owed:
             rule = NOTICE_RULES[notice.kind]
             by = tuple(channel for channel in rule.channels if channel in channels)
-            debts.append(Debt(notice, consignee.id, each.known.id, by, now, now + rule.expires_after))
+            debts.append(
+                Debt(notice, consignee.id, consignee.pseudonym, each.known.id, by, now, now + rule.expires_after)
+            )
     tx.owed.owe(debts, muted=muted)
 
 

@@ -12,6 +12,8 @@ from tracker.domain.notices import Notice
 from tracker.store.among import WANTED, among
 from tracker.store.schema import outbox
 
+_IDS = uuid.UUID("b7d1f9a3-63c1-5c0e-8f0b-2a9e5d64c7e2")
+
 
 @dataclass(frozen=True, slots=True)
 class OwedRow:
@@ -32,10 +34,17 @@ class Debt:
 
     notice: Notice
     person: int
+    pseudonym: str  # of that person
     piece: int
     channels: tuple[str, ...]
     owed_at: datetime
     expires_at: datetime
+
+    @property
+    def id(self) -> str:
+        """A function of cause and person, and so is the key a provider knows it by: what is owed again after a backup
+        was restored is the message it was before, and who remembers keys does not take it twice."""
+        return str(uuid.uuid5(_IDS, f"{self.notice.cause}/{self.pseudonym}"))
 
 
 class OwedNotices:
@@ -105,7 +114,7 @@ def _owed(row: sa.Row[tuple[object, ...]]) -> OwedRow:
 
 def _row(debt: Debt, *, muted: bool) -> dict[str, object]:
     return {
-        "id": str(uuid.uuid4()),
+        "id": debt.id,
         "cause": debt.notice.cause,
         "person": debt.person,
         "piece": debt.piece,
