@@ -35,6 +35,7 @@ COMMANDS = {
     "scan": "scan",
     "sim": "sim",
     "bench": "bench",
+    "simulate": "simulate",
     "prove": "prove",
     "replay": "replay",
     "learn": "replay",
