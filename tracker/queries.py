@@ -1,7 +1,7 @@
 """What anyone may read. Cards are whole: who shows one to a customer passes it through `tracker.domain.card.public`."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,15 +19,16 @@ from tracker.domain.card import (
     ToldNotice,
 )
 from tracker.domain.expectation import next_expected
-from tracker.domain.handling import FORECASTER, REPLANNER, Kind
-from tracker.domain.ids import MATCHING, identify
+from tracker.domain.handling import FORECASTER, REPLANNER, HandlingEvent, Kind
 from tracker.domain.incidents import Incident, incidents
+from tracker.domain.judge import judge
 from tracker.domain.network import Departure, Facility
 from tracker.domain.notices import Judgement
 from tracker.domain.rules import IrregularityKind
 from tracker.domain.shipment import Piece, PieceKind
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Entry, Timeline, timeline
+from tracker.folding import pieces_called, situation_at
 from tracker.store import Store, Transaction
 from tracker.store.bodies import SaidOfConnection
 from tracker.store.fact_log import PROJECT, PutAside
@@ -74,6 +75,7 @@ class Overview:
 class ListedPiece:
     number: str
     destination: str
+    rank: int = 0  # the higher goes first where room is short
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +136,28 @@ class Queries:
         """The newest journey under this number, in any accepted spelling; None when nothing is known. What others were
         told of it is left out unless asked for: a number alone never shows it."""
         with self._store.reading() as tx:
-            cards = self._cards(tx, _numbered(tx, number)[:1], with_notices)
+            cards = self._cards(tx, pieces_called(tx, number)[:1], with_notices)
             return cards[0] if cards else None
+
+    def as_of(self, number: str, instant: datetime) -> PieceCard | None:
+        """The newest journey under this number as it was shown at a past instant, from the log alone; None when nothing
+        was booked then. Notices are no facts of the log and are left out; timetable and facilities are those of now."""
+        with self._store.reading() as tx:
+            for piece in pieces_called(tx, number):
+                if tx.booked.piece(piece)[0].booked_at <= instant:
+                    situation, told = situation_at(tx, piece, instant)
+                    standing = Standing(situation.progress, situation.plan, judge(situation))
+                    return self._shown(tx, situation, standing, told.entries)
+            return None
 
     def candidates(self, number: str) -> list[PieceCard]:
         """Every journey under this number, newest first."""
         with self._store.reading() as tx:
-            return self._cards(tx, _numbered(tx, number), with_notices=False)
+            return self._cards(tx, pieces_called(tx, number), with_notices=False)
 
     def timeline(self, number: str) -> Timeline | None:
         with self._store.reading() as tx:
-            found = _numbered(tx, number)
+            found = pieces_called(tx, number)
             return _timeline(tx, found[0]) if found else None
 
     def _cards(self, tx: Transaction, pieces: Sequence[int], with_notices: bool) -> list[PieceCard]:
@@ -153,7 +166,6 @@ class Queries:
 
     def _card(self, tx: Transaction, known: KnownPiece, with_notices: bool) -> PieceCard:
         piece, places = known.piece, tx.network.facilities()
-        entries = _timeline(tx, known.id).entries
         standing = (
             known.spelled.standing if known.spelled is not None else Standing(START, known.plan, Judgement(START))
         )
@@ -165,8 +177,15 @@ class Queries:
             facilities=places,
             now=self._clock.now(),
         )
+        card = self._shown(tx, situation, standing, _timeline(tx, known.id).entries)
+        return replace(card, notices=_notices(tx, known.id)) if with_notices else card
+
+    def _shown(
+        self, tx: Transaction, situation: Situation, standing: Standing, entries: tuple[Entry, ...]
+    ) -> PieceCard:
+        piece, places = situation.piece, situation.facilities
         named = _named(situation, entries)
-        shown = tuple(_entry(entry, places) for entry in entries if entry.event.kind not in _NOT_SHOWN)
+        shown = tuple(_entry(entry, places) for entry in entries if _is_shown(entry.event))
         return PieceCard(
             number=piece.number,
             journey=piece.journey,
@@ -186,7 +205,7 @@ class Queries:
             eta=standing.judgement.eta,
             next_expected=next_expected(situation),
             legs=_legs(situation, standing),
-            notices=_notices(tx, known.id) if with_notices else (),
+            notices=(),
             facilities={code: place for code, place in places.items() if code in named},
             seen_by=situation.now,
             position=tx.timelines.last_update(),
@@ -320,21 +339,20 @@ class Queries:
             after = rows[-1].pos
 
 
-def _numbered(tx: Transaction, number: str) -> list[int]:
-    """Every piece that any reading of this number may mean, by the likeliest first, then the newest."""
-    names = dict.fromkeys(name for found in identify(number, context=MATCHING) for _, name in found.aliases)
-    return tx.booked.numbered(list(names))
-
-
 def _timeline(tx: Transaction, id: int) -> Timeline:
     return timeline(fact.event for fact in tx.log.of_pieces([id])[id])
 
 
-def _place(places: dict[str, Facility], code: str) -> Facility:
+def _is_shown(event: HandlingEvent) -> bool:
+    """What was seen and what staff decided; not what the tracker did by itself, nor a device taking back its scan."""
+    return event.decided is not None or event.kind not in _NOT_SHOWN
+
+
+def _place(places: Mapping[str, Facility], code: str) -> Facility:
     return places.get(code) or Facility(code)
 
 
-def _entry(entry: Entry, places: dict[str, Facility]) -> CardEntry:
+def _entry(entry: Entry, places: Mapping[str, Facility]) -> CardEntry:
     event = entry.event
     return CardEntry(
         kind=event.kind,
@@ -344,10 +362,11 @@ def _entry(entry: Entry, places: dict[str, Facility]) -> CardEntry:
         event_key=event.event_key,
         sort_point=event.sort_point,
         into=event.into,
-        reason=event.reason,
+        reason=event.decided.reason if event.decided else event.reason,
         withdrawn=entry.withdrawn_by is not None,
         estimated=event.estimated,
         error_ms=event.error_ms,
+        role=event.decided.role if event.decided else None,
     )
 
 

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, json, request
 
 from tracker.domain.errors import StoreError
 from tracker.domain.ids import facility_of_site, is_departure
+from tracker.queries import ListedPiece
 from tracker.wire import MAX_AT_ONCE, UnfitMessageError, said_at_once
 from web.limits import Lookups
 from web.problems import TooManyLookupsError, problem
@@ -85,8 +86,14 @@ def _shown(found: LoadList) -> dict[str, object]:
         "destination": found.departure.destination,
         "departs_at": _instant(found.departure.departs_at),
         "as_of": _instant(found.as_of),
-        "pieces": [{"number": piece.number, "destination": piece.destination} for piece in found.pieces],
+        "pieces": [_listed(piece) for piece in found.pieces],
     }
+
+
+def _listed(piece: ListedPiece) -> dict[str, str | int]:
+    """`rank` only where staff gave it one: it goes before the others."""
+    shown: dict[str, str | int] = {"number": piece.number, "destination": piece.destination}
+    return {**shown, "rank": piece.rank} if piece.rank else shown
 
 
 def _instant(at: datetime) -> str:

@@ -36,7 +36,9 @@ def journey_map(card: PieceCard, words: Words) -> JourneyMap | None:
     points = {code: chart.point(position) for code, position in positions.items()}
     lines = [(line, _tone(leg)) for leg in card.legs if (line := _line(chart, leg)) is not None]
     lines.sort(key=lambda drawn: ("missed", "ahead", "now", "done").index(drawn[1]))
-    visited = {leg.origin.code for leg in card.legs if leg.ridden} | {entry.facility.code for entry in card.entries}
+    visited = {leg.origin.code for leg in card.legs if leg.ridden} | {
+        entry.facility.code for entry in card.entries if entry.role is None
+    }
     here = _here(card, chart, points)
     named = _by_importance(card, stops)
     return JourneyMap(
@@ -63,8 +65,12 @@ def journey_map(card: PieceCard, words: Words) -> JourneyMap | None:
 
 
 def _stops(card: PieceCard) -> list[Facility]:
-    seen = [entry.facility for entry in card.entries]
-    return [card.origin, *(place for leg in card.legs for place in (leg.origin, leg.destination)), *seen]
+    return [card.origin, *(place for leg in card.legs for place in (leg.origin, leg.destination)), *_seen(card)]
+
+
+def _seen(card: PieceCard) -> list[Facility]:
+    """Where it was; what was decided about it shows it nowhere."""
+    return [entry.facility for entry in card.entries if entry.role is None]
 
 
 def _position(place: Facility) -> Position | None:

@@ -14,6 +14,7 @@ from tracker.domain.rules import DUTIES, Irregularity, IrregularityKind
 from tracker.domain.rules.attempt_failed import NOT_HANDED_OVER
 from tracker.domain.rules.held import HELD
 from tracker.domain.shipment import PieceKind
+from tracker.domain.staff import Role
 from tracker.domain.timeline import State
 from tracker.domain.why import Why
 
@@ -70,6 +71,7 @@ class CardEntry:
     estimated: bool = False
     error_ms: int = 0
     day_only: bool = False  # show the day and a part of it, not the minute
+    role: Role | None = None  # of whoever decided it; None: nobody did, it was seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def public(card: PieceCard) -> PieceCard:
         destination=_coarse(card, card.destination),
         facility=_coarse(card, card.facility) if card.facility else None,
         aboard=_departure_only(card.aboard),
-        entries=tuple(_coarse_entry(card, entry) for entry in card.entries),
+        entries=tuple(_coarse_entry(card, entry) for entry in card.entries if not _of_the_house(entry)),
         irregularities=tuple(_coarse_irregularity(card, _without_reason(found)) for found in told),
         eta=_coarse_eta(card, card.eta) if card.eta else None,
         next_expected=_coarse_expectation(card, card.next_expected) if card.next_expected else None,
@@ -151,6 +153,11 @@ def public(card: PieceCard) -> PieceCard:
         held="held" if card.held else None,
         milestones=tuple(_coarse_step(card, step) for step in card.milestones),
     )
+
+
+def _of_the_house(entry: CardEntry) -> bool:
+    """Which piece goes first, and that an address was wrong, is nobody's business with a number alone."""
+    return entry.role is not None and entry.kind in (Kind.EXPEDITE, Kind.READDRESS)
 
 
 def _is_last_place(card: PieceCard, place: Facility) -> bool:

@@ -49,6 +49,14 @@ class GapDecisionError(LastscanError):
     """This gap cannot be closed so: it is unknown or closed already, or nobody says who decides and why."""
 
 
+class DecisionError(LastscanError):
+    """It cannot be decided so as things stand; the message says what to do instead. Nothing was changed."""
+
+
+class NotAllowedError(DecisionError):
+    """Not for this role to decide: ask somebody of a role it names."""
+
+
 class StoreError(LastscanError):
     """The database cannot do what was asked now; nothing was changed."""
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from tracker.domain.staff import Role
+
 
 class Kind(StrEnum):
     """Kinds of handling that mean something to us. Any other word on the wire is kept and shown as *other*."""
@@ -31,6 +33,8 @@ class Kind(StrEnum):
     UNSEEN = "unseen"  # looked for and not seen
     LOST = "lost"
     FOUND = "found"
+    EXPEDITE = "expedite"
+    READDRESS = "readdress"
     REPLAN = "replan"
     ALERT = "alert"  # what the forecast says of a connection
     VOID = "void"
@@ -47,7 +51,7 @@ OTHER_RANK = len(RANK)
 NEVER_SCANNED = frozenset({Kind.BOOK, Kind.REPLAN, Kind.ALERT})
 """What nobody does to a piece: it is booked, decided or foreseen."""
 
-DESK_ONLY = frozenset({Kind.LOST, Kind.FOUND})
+DESK_ONLY = frozenset({Kind.LOST, Kind.FOUND, Kind.EXPEDITE, Kind.READDRESS})
 """What only a person at the desk can say. From a device it is a word like any other."""
 
 
@@ -67,6 +71,15 @@ def scan_key(dev: str, ep: str, q: int) -> EventKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """What a decision of staff has that a scan has not."""
+
+    role: Role
+    reason: str
+    rank: int = 0  # of an `expedite`
+
+
+@dataclass(frozen=True, slots=True)
 class HandlingEvent:
     """One accepted fact about a piece."""
 
@@ -83,6 +96,7 @@ class HandlingEvent:
     estimated: bool = False  # the time is only when we heard of it
     error_ms: int = 0  # how far `happened_at` may be off
     operator: str | None = None
+    decided: Decided | None = None  # None: seen, not decided
 
     @property
     def order(self) -> tuple[datetime, int, EventKey]:

@@ -1,6 +1,6 @@
 """The plan: a piece's chain of legs, as booked and as re-planned since. `timetable.py` finds the earliest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Itinerary:
-    """Legs that join: each begins where the one before ended."""
+    """Legs that join: each begins where the one before ended, or where the piece was when it was re-planned."""
 
     legs: tuple[Leg, ...] = ()
 
@@ -47,12 +47,14 @@ class Itinerary:
 
 @dataclass(frozen=True, slots=True)
 class Replan:
-    """New legs from where a departure was missed; a fact in the log like any other."""
+    """New legs instead of those from one departure on; a fact in the log like any other."""
 
-    missed: str
+    missed: str | None  # or given up; None: no leg was ahead of it
     legs: tuple[Leg, ...]
     decided_at: datetime
     event_key: EventKey
+    evidence: tuple[EventKey, ...] = ()  # the scans that showed it missed
+    stands: bool = True  # False: all of them were withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,28 @@ class Plan:
 
     def versions(self, rode: Callable[[str], bool]) -> tuple[Itinerary, ...]:
         """The itinerary at booking, then after each re-plan that stands."""
-        made = [self.booked]
+        return (self.booked, *(itinerary for _, itinerary in self._standing(rode)))
+
+    def gave_up(self, departure: str, *, by: datetime, rode: Callable[[str], bool]) -> bool:
+        """Whether it was not to go with this departure any more, by decision, at an instant."""
+        before = [itinerary for replan, itinerary in self._standing(rode) if replan.decided_at < by]
+        return bool(before) and not before[-1].rides(departure)
+
+    def without(self, withdrawn: Container[EventKey]) -> "Plan":
+        """What rests on withdrawn scans alone falls away."""
+        replans = (
+            replace(replan, stands=not replan.evidence or not all(key in withdrawn for key in replan.evidence))
+            for replan in self.replans
+        )
+        return replace(self, replans=tuple(replans))
+
+    def _standing(self, rode: Callable[[str], bool]) -> Iterator[tuple[Replan, Itinerary]]:
+        made = self.booked
         for replan in self.replans:
-            if made[-1].rides(replan.missed) and not rode(replan.missed):
-                made.append(Itinerary(made[-1].before(replan.missed) + replan.legs))
-        return tuple(made)
+            missed = replan.missed
+            if replan.stands and (missed is None or (made.rides(missed) and not rode(missed))):
+                made = Itinerary((made.before(missed) if missed else made.legs) + replan.legs)
+                yield replan, made
 
 
 def leg_on(departure: Departure) -> Leg:

@@ -7,7 +7,10 @@ from datetime import datetime
 from tracker.domain.network import Departure
 
 Said = Mapping[str, datetime | str | bool | None]
-"""One update: the fields of `Known` it names. None takes back what was said before."""
+"""One update: the fields of `Known` it names. None takes back what was said before.
+
+`held_until`: staff let it wait until then. It leaves no sooner, and when it lands is to be estimated anew.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def known(
     merged: dict[str, object] = {}
     for true_at, said in updates:
         disrupted = bool(merged.get("cancelled") or merged.get("diverted_to"))
-        merged.update(said)
+        _hear(merged, said)
         if not (merged.get("cancelled") or merged.get("diverted_to")):
             merged["disrupted_at"] = None
         elif not disrupted:
@@ -70,11 +73,21 @@ def told_arrival(departure: Departure, updates: Iterable[tuple[datetime, Said]],
     merged: dict[str, object] = {}
     told = departure.arrives_at
     for _, said in updates:
-        merged.update(said)
+        _hear(merged, said)
         told = replace(_known(merged), told_arrival=told).of(departure).told
     told = replace(found, told_arrival=told).of(departure).told
     return told if told != departure.arrives_at else None
 
 
+def _hear(merged: dict[str, object], said: Said) -> None:
+    if "held_until" in said:
+        merged.pop("estimated_arrival", None)
+    merged.update(said)
+
+
 def _known(merged: Mapping[str, object]) -> Known:
-    return Known(**{name: value for name, value in merged.items() if value is not None})  # type: ignore[arg-type]
+    fields = {name: value for name, value in merged.items() if value is not None}
+    held_until, estimated = fields.pop("held_until", None), fields.get("estimated_departure")
+    if isinstance(held_until, datetime):
+        fields["estimated_departure"] = max(held_until, estimated) if isinstance(estimated, datetime) else held_until
+    return Known(**fields)  # type: ignore[arg-type]

@@ -30,16 +30,20 @@ class Timeline:
 
 
 def timeline(events: Iterable[HandlingEvent]) -> Timeline:
-    """Any order, any repeats, one answer. A device may withdraw its own scans only."""
+    """Any order, any repeats, one answer. A device may withdraw its own scans only, the desk any."""
     distinct: dict[EventKey, HandlingEvent] = {}
     for event in events:
         distinct.setdefault(event.event_key, event)
     ordered = sorted(distinct.values(), key=lambda event: event.order)
     withdrawn: dict[EventKey, EventKey] = {}
     for event in ordered:
-        if event.kind == Kind.VOID and event.voids is not None and event.voids.origin == event.event_key.origin:
+        if event.kind == Kind.VOID and event.voids is not None and _may_withdraw(event.event_key, event.voids):
             withdrawn.setdefault(event.voids, event.event_key)
     return Timeline(tuple(Entry(event, withdrawn.get(event.event_key)) for event in ordered))
+
+
+def _may_withdraw(by: EventKey, scan: EventKey) -> bool:
+    return by.origin == scan.origin or said_by_desk(by)
 
 
 class State(StrEnum):
@@ -89,10 +93,11 @@ class Progress:
     aboard: str | None = None
     held: str | None = None  # the reason it is stopped here; beside any state
     damaged: bool = False
+    rank: int = 0  # who has a higher one goes first where room is short
     scans: int = 0
     withdrawals: bool = False  # something was withdrawn, so the next event may be too: fold again from the facts
     marks: tuple[Mark, ...] = ()
-    remarks: tuple[Mark, ...] = ()  # what was said of it and shows it nowhere: not seen, lost, found
+    remarks: tuple[Mark, ...] = ()  # what was said of it and shows it nowhere: not seen, and what staff decided
     last: HandlingEvent | None = None
 
     def seen(self, kind: str, facility: str) -> Mark | None:
@@ -208,8 +213,8 @@ def advance(progress: Progress, event: HandlingEvent) -> Progress:
     """One standing event further, in timeline order. A delivered piece stays delivered until it is sent back."""
     if event.kind in NEVER_SCANNED:
         return progress
-    if event.kind == Kind.UNSEEN or (event.kind in DESK_ONLY and said_by_desk(event.event_key)):
-        return replace(progress, last=event, remarks=_marked(progress.remarks, event))
+    if event.kind == Kind.UNSEEN or said_by_desk(event.event_key):
+        return _remarked(progress, event)
     state, facility, aboard, held, damaged = _after(progress, event)
     return replace(
         progress,
@@ -219,7 +224,7 @@ def advance(progress: Progress, event: HandlingEvent) -> Progress:
         held=held,
         damaged=damaged,
         scans=progress.scans + 1,
-        marks=_marked(progress.marks, event),
+        marks=_marked(progress.marks, event, progress.remarks),
         last=event,
     )
 
@@ -241,6 +246,18 @@ def _after(progress: Progress, event: HandlingEvent) -> tuple[State, str | None,
     if event.kind != Kind.DEPART:
         aboard = _vehicle(event.into) if event.kind in (Kind.LOAD, Kind.PACK) else None
     return after, event.facility, aboard, held, damaged
+
+
+def _remarked(progress: Progress, event: HandlingEvent) -> Progress:
+    said = replace(progress, last=event, remarks=_marked(progress.remarks, event, progress.marks))
+    match event.kind:
+        case Kind.HOLD:
+            return replace(said, held=event.reason or "other")
+        case Kind.RELEASE:
+            return replace(said, held=None)
+        case Kind.EXPEDITE:
+            return replace(said, rank=event.decided.rank if event.decided else 0)
+    return said
 
 
 def progress(of: Timeline) -> Progress:
@@ -265,17 +282,18 @@ def is_run(into: str | None) -> bool:
 
 def _goes_on(progress: Progress, event: HandlingEvent) -> bool:
     """Whether this shows that the piece is no longer stopped where it was held."""
-    hold = progress.reached(Kind.HOLD) if progress.held is not None else None
+    said = (*progress.marks, *progress.remarks) if progress.held is not None else ()
+    hold = max((m for m in said if m.kind == Kind.HOLD), key=lambda m: m.last_at, default=None)
     elsewhere = hold is not None and event.facility != hold.facility and not event.estimated
     return event.kind == Kind.DELIVER or elsewhere
 
 
-def _marked(marks: tuple[Mark, ...], event: HandlingEvent) -> tuple[Mark, ...]:
+def _marked(marks: tuple[Mark, ...], event: HandlingEvent, beside: tuple[Mark, ...]) -> tuple[Mark, ...]:
     into, visit = _vehicle(event.into), _visit(marks, event)
     for at, mark in enumerate(marks):
         same = (mark.facility, mark.kind, mark.into, mark.visit, mark.estimated, mark.reason)
         now = (event.facility, event.kind, into, visit, event.estimated, event.reason)
-        if same == now and not _anew(marks, mark):
+        if same == now and not _anew((*marks, *beside), mark):
             error_ms = max(mark.error_ms, event.error_ms)
             again = replace(mark, last_at=event.happened_at, key=event.event_key, error_ms=error_ms)
             return (*marks[:at], again, *marks[at + 1 :])

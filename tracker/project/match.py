@@ -9,8 +9,9 @@ import msgspec
 from tracker.domain.handling import HandlingEvent, Kind
 from tracker.domain.ids import LONGEST, MATCHING, aliases_in, identify
 from tracker.domain.itinerary import Foreseen, Replan
+from tracker.folding import foreseen_of, planned_legs, replan_of
 from tracker.store import Transaction
-from tracker.store.bodies import BookedPieces, PlannedLegs, SaidOfConnection
+from tracker.store.bodies import BookedPieces, StaffDecided
 from tracker.store.booked import Alias, meant
 from tracker.store.fact_log import KeptFact
 from tracker.store.schema import UNKNOWN_DEPARTURE
@@ -54,12 +55,12 @@ def match(tx: Transaction, facts: Sequence[KeptFact]) -> Matched:
     scans: list[tuple[KeptFact, Names]] = []
     for fact in facts:
         match fact.event.kind:
-            case Kind.BOOK:
-                for piece in msgspec.json.decode(fact.body or "{}", type=BookedPieces).pieces:
+            case Kind.BOOK if fact.body is not None:
+                for piece in msgspec.json.decode(fact.body, type=BookedPieces).pieces:
                     found.pieces.append((piece, fact.pos))
                     found.booked.append(piece)
                     found.touch(piece)
-            case Kind.REPLAN:
+            case Kind.REPLAN if fact.body is not None:
                 planned = planned_legs(fact)
                 found.pieces.append((planned.piece, fact.pos))
                 found.touch(planned.piece).replans.append(replan_of(fact))
@@ -67,6 +68,9 @@ def match(tx: Transaction, facts: Sequence[KeptFact]) -> Matched:
                 piece, foreseen = foreseen_of(fact)
                 found.pieces.append((piece, fact.pos))
                 found.touch(piece).foreseen.append(foreseen)
+            case _ if (about := _decided_about(fact)) is not None:
+                found.pieces.append((about, fact.pos))
+                found.touch(about).events.append(fact.event)
             case _:
                 scans.append((fact, _names(fact)))
     runs = {number for _, names in scans for scheme, number in names if scheme == _DEPARTURE}
@@ -127,20 +131,11 @@ def waits_under(fact: KeptFact) -> list[str]:
     return list(dict.fromkeys(found)) or [fact.event.code.replace("\0", "")[:64]]
 
 
-def planned_legs(fact: KeptFact) -> PlannedLegs:
-    return msgspec.json.decode(fact.body or "{}", type=PlannedLegs)
-
-
-def replan_of(fact: KeptFact) -> Replan:
-    planned = planned_legs(fact)
-    return Replan(planned.missed, tuple(planned.legs), fact.event.happened_at, fact.event.event_key)
-
-
-def foreseen_of(fact: KeptFact) -> tuple[int, Foreseen]:
-    """Of which piece, and what."""
-    said = msgspec.json.decode(fact.body or "{}", type=SaidOfConnection)
-    at, key = fact.event.happened_at, fact.event.event_key
-    return said.piece, Foreseen(said.inbound, said.outbound, said.chance, said.stands, said.warned, at, key)
+def _decided_about(fact: KeptFact) -> int | None:
+    """The piece that staff decided about."""
+    if fact.event.decided is None:
+        return None
+    return msgspec.json.decode(fact.body or "{}", type=StaffDecided).piece
 
 
 def _why_unknown(fact: KeptFact) -> str:

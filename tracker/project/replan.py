@@ -10,6 +10,7 @@ from tracker.domain.handling import REPLANNER, EventKey, Kind
 from tracker.domain.itinerary import Itinerary, Leg, Plan, Replan
 from tracker.domain.judge import leg_to_replan, ready_again_at
 from tracker.domain.network import Departure
+from tracker.domain.rules import IrregularityKind
 from tracker.domain.timetable import Wish
 from tracker.planning import Planning
 from tracker.project.settle import Settled, settle_one
@@ -27,10 +28,14 @@ def missed(settled: Settled) -> Leg | None:
 
 
 def replan(tx: Transaction, planning: Planning, stuck: Sequence[tuple[Settled, Leg]]) -> list[Settled]:
-    """Each as it stands with its new way, or as it stood where there is none. Room is given out in this order.
+    """Each as it stands with its new way, or as it stood where there is none.
 
-    The decisions are written to the log here; the standings are not.
+    Room is given out in the order of their ranks, and of equals in this one. The decisions are written to the log
+    here; the standings are not.
     """
+    stuck = sorted(stuck, key=lambda waiting: -waiting[0].situation.progress.rank)
+    freed = {each.known.id: each.rides for each, _ in stuck if each.situation.plan.replans}
+    tx.timelines.keep_rides(freed)  # what fell away takes no room, not even their own
     wishes = [
         Wish(each.known.id, leg.origin, each.situation.piece.destination, ready_again_at(each.situation, leg))
         for each, leg in stuck
@@ -41,7 +46,9 @@ def replan(tx: Transaction, planning: Planning, stuck: Sequence[tuple[Settled, L
     fresh = tx.log.append_new(REPLANNER, [_decision(each, leg, way) for each, leg, way in decided])
     plans = {
         each.known.id: each.situation.plan.with_replan(
-            Replan(leg.departure, way.legs, each.situation.now, EventKey(REPLANNER, _key(each, leg)))
+            Replan(
+                leg.departure, way.legs, each.situation.now, EventKey(REPLANNER, _key(each, leg)), _evidence(each, leg)
+            )
         )
         for each, leg, way in decided
         if _key(each, leg) in fresh  # or it is in the log already and comes with its own position
@@ -61,6 +68,7 @@ def _settled(each: Settled, plan: Plan | None, departures: Mapping[str, Departur
 
 
 def _decision(each: Settled, leg: Leg, way: Itinerary) -> NewFact:
+    planned = PlannedLegs(each.known.id, list(way.legs), leg.departure, list(_evidence(each, leg)))
     return NewFact(
         kind=Kind.REPLAN,
         code=each.situation.piece.number,
@@ -68,9 +76,19 @@ def _decision(each: Settled, leg: Leg, way: Itinerary) -> NewFact:
         happened_at=each.situation.now,
         recorded_at=each.situation.now,
         key=_key(each, leg),
-        body=msgspec.json.encode(PlannedLegs(each.known.id, leg.departure, list(way.legs))).decode(),
+        body=msgspec.json.encode(planned).decode(),
     )
 
 
 def _key(each: Settled, leg: Leg) -> str:
-    return f"{each.situation.piece.name}:{leg.departure}"
+    """Once for each miss: shown anew by other scans, when all that showed it were withdrawn, it is another."""
+    withdrawn = sum(replan.missed == leg.departure and not replan.stands for replan in each.situation.plan.replans)
+    again = f":{withdrawn}" if withdrawn else ""
+    return f"{each.situation.piece.name}:{leg.departure}{again}"
+
+
+def _evidence(each: Settled, leg: Leg) -> tuple[EventKey, ...]:
+    """The scans that show that it missed this leg; none where the leg was cancelled."""
+    found = each.judgement.irregularities
+    missed = (i for i in found if i.kind is IrregularityKind.MISSED_CONNECTION and i.subject == leg.departure)
+    return next((i.evidence for i in missed if i.open), ())

@@ -5,26 +5,22 @@ of ours costs the others nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 import structlog
 
 from tracker import transit
 from tracker.domain.errors import MistakeError, UnkeepableError
-from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.judge import TRY_AGAIN, judge, judge_again_at
-from tracker.domain.movements import Known, told_arrival
-from tracker.domain.movements import known as known_of
 from tracker.domain.network import Departure
 from tracker.domain.notices import NOTICE_RULES, Judgement, Notice, notices_owed
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Progress, advance, comes_after, progress, timeline
-from tracker.project.match import News, foreseen_of, replan_of
+from tracker.folding import known_of, plan_of
+from tracker.project.match import News
 from tracker.store import Transaction
-from tracker.store.bodies import Movement
 from tracker.store.fact_log import KeptFact
 from tracker.store.owed import Debt
 from tracker.store.timelines import Judged, KnownPiece, Spelled, Standing, spelled
@@ -123,6 +119,8 @@ def _go_on(known: KnownPiece, news: News) -> _Folded | None:
         if not comes_after(folded, event):
             return None
         folded = advance(folded, event)
+    if news.replans and folded.withdrawals:  # what they rest on may be withdrawn
+        return None
     plan = known.plan
     for replan in news.replans:
         plan = plan.with_replan(replan)
@@ -133,13 +131,9 @@ def _go_on(known: KnownPiece, news: News) -> _Folded | None:
 
 def folded_from(known: KnownPiece, facts: Sequence[KeptFact]) -> _Folded:
     """Progress and plan by these facts alone."""
-    plan = Plan(known.booked if known.booked is not None else known.plan.booked)
-    for fact in facts:
-        if fact.event.kind == Kind.REPLAN:
-            plan = plan.with_replan(replan_of(fact))
-        elif fact.event.kind == Kind.ALERT and fact.body is not None:
-            plan = plan.with_foreseen(foreseen_of(fact)[1])
-    return _Folded(known, progress(timeline(fact.event for fact in facts)), plan)
+    told = timeline(fact.event for fact in facts)
+    booked = known.booked if known.booked is not None else known.plan.booked
+    return _Folded(known, progress(told), plan_of(booked, facts, told))
 
 
 def _judged_before(known: KnownPiece, judgement: Judgement, written: Spelled) -> Judgement | None:
@@ -189,7 +183,7 @@ def _keep(tx: Transaction, settled: Sequence[Settled], *, again: bool) -> None:
 
 def _judged(each: Settled) -> Judged:
     reached = each.situation.progress
-    return Judged(each.known.id, reached.state, reached.facility, each.spelled, each.again_at)
+    return Judged(each.known.id, reached.state, reached.facility, each.spelled, each.again_at, rank=reached.rank)
 
 
 def _went_wrong(each: Settled) -> bool:
@@ -232,23 +226,7 @@ def mistrust(tx: Transaction, tripped: Sequence[KnownPiece], *, now: datetime) -
 def happened(tx: Transaction, departures: Mapping[str, Departure], facts: Mapping[str, Sequence[KeptFact]]) -> set[int]:
     """What has come of them, by the scans of their cards and by those who run them; the pieces of those for which that
     changed."""
-    found = {name: known_from(departure, facts[name]) for name, departure in departures.items()}
+    found = {name: known_of(departure, facts[name]) for name, departure in departures.items()}
     moved = {name: known for name, known in found.items() if known.of(departures[name]) != departures[name]}
     tx.network.happened(moved)
     return tx.network.riders(moved) if moved else set()
-
-
-def known_from(departure: Departure, facts: Sequence[KeptFact]) -> Known:
-    """What has come of a departure by these facts alone."""
-    told = sorted((fact for fact in facts if fact.body is not None), key=lambda fact: fact.event.order)
-    seen = progress(timeline(fact.event for fact in facts if fact.body is None))
-    left = seen.seen(Kind.DEPART, departure.origin)
-    landed = seen.seen(Kind.ARRIVE, departure.destination)
-    updates = [(fact.event.happened_at, msgspec.json.decode(fact.body or "", type=Movement).said) for fact in told]
-    known = known_of(
-        updates,
-        left_at=left.first_at if left else None,
-        # A landing only known by when we heard of it may be hours old: taken at its word it would call pieces late.
-        landed_at=landed.first_at if landed and not landed.estimated else None,
-    )
-    return replace(known, told_arrival=told_arrival(departure, updates, known))

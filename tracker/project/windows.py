@@ -11,7 +11,8 @@ from tracker import transit
 from tracker.domain.handling import Kind
 from tracker.domain.judge import judge
 from tracker.domain.situation import Situation
-from tracker.project.settle import folded_from, known_from
+from tracker.folding import known_of
+from tracker.project.settle import folded_from
 from tracker.store import Store, Transaction
 from tracker.store.fact_log import KeptFact
 from tracker.store.timelines import KnownPiece
@@ -69,7 +70,7 @@ def _of_piece(
         moment = max((mark.last_at for mark in whole.progress.marks if mark.kind == kind), default=None)
         if moment is None or moment >= delivered.first_at:
             continue
-        then = {name: known_from(each, _until(heard[name], moment)).of(each) for name, each in departures.items()}
+        then = {name: known_of(each, _until(heard[name], moment)).of(each) for name, each in departures.items()}
         folded = folded_from(known, _until(facts, moment))
         situation = Situation(known.piece, folded.plan, folded.progress, then, places, moment, transit.in_force(tx))
         window = judge(situation).eta

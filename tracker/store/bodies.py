@@ -5,8 +5,10 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from tracker.domain.handling import EventKey
 from tracker.domain.itinerary import Leg
 from tracker.domain.movements import Said
+from tracker.domain.staff import Role
 
 
 class BookedPieces(msgspec.Struct, frozen=True):
@@ -16,11 +18,12 @@ class BookedPieces(msgspec.Struct, frozen=True):
 
 
 class PlannedLegs(msgspec.Struct, frozen=True):
-    """The body of a `replan` fact: the piece, what it missed, and the legs it gets instead."""
+    """The body of a `replan` fact: the piece, what it missed by which scans, and the legs it gets instead."""
 
     piece: int
-    missed: str
     legs: list[Leg]
+    missed: str | None = None
+    evidence: list[EventKey] = []
 
 
 class SaidOfConnection(msgspec.Struct, frozen=True):
@@ -44,9 +47,23 @@ class Movement(msgspec.Struct, frozen=True):
     landed_at: datetime | UnsetType | None = UNSET
     cancelled: bool | UnsetType = UNSET
     diverted_to: str | UnsetType | None = UNSET
+    held_until: datetime | UnsetType = UNSET
 
     @property
     def said(self) -> Said:
         return {
             field: value for field in self.__struct_fields__ if not isinstance(value := getattr(self, field), UnsetType)
         }
+
+
+class StaffDecided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The body of what staff decided. By its kind it is read as `PlannedLegs` or `Movement` too, whose names it has."""
+
+    role: Role
+    reason: str
+    piece: int | None = None  # None: it is about a departure
+    rank: int = 0
+    voids: EventKey | None = None
+    missed: str | None = None
+    legs: list[Leg] = []
+    held_until: datetime | None = None

@@ -1,7 +1,7 @@
 """Shipments, pieces and their numbers, and the people they belong to."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -161,6 +161,13 @@ class BookedShipments:
             .order_by(pieces.c.journey.desc())
         )
         return self._connection.execute(query.limit(1)).scalar()
+
+    def readdress(self, piece: int, address: Mapping[str, object]) -> None:
+        """Another address for whoever receives this piece's shipment."""
+        whose = sa.select(shipments.c.consignee).join(pieces, pieces.c.shipment == shipments.c.id)
+        consignee = whose.where(pieces.c.id == piece).scalar_subquery()
+        spelled = msgspec.json.encode(address).decode()
+        self._connection.execute(sa.update(people).where(people.c.id == consignee).values(address=spelled))
 
     # reading
 

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from tracker.domain.handling import EventKey, HandlingEvent
+from tracker.domain.handling import Decided, EventKey, HandlingEvent, said_by_desk
 from tracker.domain.incidents import Heard
 from tracker.store.among import WANTED, among
+from tracker.store.bodies import StaffDecided
 from tracker.store.bulk import fill, matching, upsert
 from tracker.store.engine import escaped, micros
 from tracker.store.schema import (
@@ -300,6 +301,11 @@ class FactLog:
         fill(self._connection, facts, _COLUMNS, [_row(stream, fact)])
         return int(self._connection.execute(there).scalar_one())
 
+    def keyed(self, origin: str, key: str) -> bytes | None:
+        """The digest of the fact that has this key; None when none has."""
+        query = sa.select(facts.c.digest).join(streams, streams.c.id == facts.c.stream)
+        return self._connection.execute(query.where(streams.c.origin == origin, facts.c.key == key)).scalar()
+
     def append_new(self, origin: str, new: Sequence[NewFact]) -> set[str]:
         """Adds those whose key is not there yet and answers their keys. Needs `lock`."""
         if not new:
@@ -526,9 +532,14 @@ def _kept(row: sa.Row[Any]) -> KeptFact:
         origin, epoch, pos, q, key, happened_at, kind, facility, code, recorded_at, sort_point, into, reason,
         void_epoch, void_q, estimated, error_ms, operator, sym, body, *_,
     ) = tuple(row)  # fmt: skip
+    event_key = EventKey(origin, f"{epoch}:{q}" if q is not None else key)
+    voids, decided = EventKey(origin, f"{void_epoch}:{void_q}") if void_q is not None else None, None
+    if body is not None and said_by_desk(event_key):
+        said = msgspec.json.decode(body, type=StaffDecided)
+        decided, voids = Decided(said.role, said.reason, said.rank), said.voids
     event = HandlingEvent(
         happened_at,
-        EventKey(origin, f"{epoch}:{q}" if q is not None else key),
+        event_key,
         kind,
         facility,
         code,
@@ -536,10 +547,11 @@ def _kept(row: sa.Row[Any]) -> KeptFact:
         sort_point,
         into,
         reason,
-        EventKey(origin, f"{void_epoch}:{void_q}") if void_q is not None else None,
+        voids,
         estimated,
         error_ms,
         operator,
+        decided,
     )
     return KeptFact(pos, event, sym, body)
 

@@ -12,7 +12,7 @@ from tracker.domain.network import Departure, Facility, Mode
 from tracker.store.among import WANTED, among
 from tracker.store.bulk import upsert
 from tracker.store.engine import Instant
-from tracker.store.schema import departure_aliases, departures, facilities, feeds, pieces, planned_rides
+from tracker.store.schema import departure_aliases, departures, facilities, feeds, pieces, planned_rides, timelines
 from tracker.store.settings import Meta
 
 _DEPARTURES_VERSION, _FACILITIES_VERSION = "departures_version", "facilities_version"
@@ -273,12 +273,16 @@ class NetworkTables:
         )
         return {row[0]: row[1] for row in self._connection.execute(query.group_by(departures.c.destination))}
 
-    def load_of(self, departure: str) -> list[tuple[str, str]]:
-        """Number and destination of every piece whose plan in force takes this departure."""
+    def load_of(self, departure: str) -> list[tuple[str, str, int]]:
+        """Number, destination and rank of every piece whose plan in force takes this departure, the highest rank
+        first."""
         joined = sa.join(planned_rides, pieces, planned_rides.c.piece == pieces.c.id)
-        query = sa.select(pieces.c.number, pieces.c.destination).select_from(joined)
+        joined = sa.outerjoin(joined, timelines, timelines.c.piece == pieces.c.id)
+        rank = sa.func.coalesce(timelines.c.rank, 0).label("rank")
+        query = sa.select(pieces.c.number, pieces.c.destination, rank).select_from(joined)
         aboard = query.where(planned_rides.c.departure == departure, planned_rides.c.in_force)
-        return [(row.number, row.destination) for row in self._connection.execute(aboard.order_by(pieces.c.number))]
+        rows = self._connection.execute(aboard.order_by(rank.desc(), pieces.c.number))
+        return [(row.number, row.destination, row.rank) for row in rows]
 
     def riders(self, names: Collection[str]) -> set[int]:
         """The pieces that were ever planned on one of these."""

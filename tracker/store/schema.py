@@ -342,6 +342,7 @@ timelines = Table(
     Column("piece", ForeignKey("pieces.id"), primary_key=True),
     Column("state", Text, nullable=False),
     Column("facility", Text),
+    Column("rank", Integer, nullable=False, server_default="0"),
     Column("progress", Text, nullable=False),
     Column("plan", Text, nullable=False),
     Column("judgement", Text, nullable=False),

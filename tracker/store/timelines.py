@@ -108,6 +108,7 @@ class Judged:
     spelled: Spelled
     again_at: datetime | None
     stale: bool = False
+    rank: int = 0
 
 
 # Pieces that go the same way on the same day have the same plan, so few are read anew.
@@ -192,6 +193,7 @@ class Timelines:
                     "piece": each.piece,
                     "state": each.state.value,
                     "facility": each.facility,
+                    "rank": each.rank,
                     "progress": each.spelled.progress,
                     "plan": each.spelled.plan,
                     "judgement": each.spelled.judgement,

@@ -21,12 +21,13 @@ _ON_AGAIN = frozenset({Kind.RELEASE, Kind.DELIVER, Kind.CUSTOMS_OUT})
 def holds(situation: Situation, kind: IrregularityKind, why: Callable[[Facts], Why]) -> Iterator[Irregularity]:
     """The latest hold of this kind at each place. It ends with a release, a hand-over, or a scan further on."""
     marks = situation.progress.marks
-    latest = {m.facility: m for m in marks if m.kind == Kind.HOLD and kind_of(m) is kind}
+    said = sorted((*marks, *situation.progress.remarks), key=lambda m: m.last_at)
+    latest = {m.facility: m for m in said if m.kind == Kind.HOLD and kind_of(m) is kind}
     for hold in latest.values():
         goes_on = [
             moment
-            for m in marks
-            if m.kind in _ON_AGAIN or (m.facility != hold.facility and not m.estimated)
+            for m in said
+            if m.kind in _ON_AGAIN or (m in marks and m.facility != hold.facility and not m.estimated)
             if (moment := m.next_after(hold.last_at)) is not None
         ]
         yield Irregularity(

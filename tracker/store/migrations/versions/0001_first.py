@@ -374,6 +374,7 @@ def upgrade() -> None:
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('facility', sa.Text(), nullable=True),
+    sa.Column('rank', sa.Integer(), server_default='0', nullable=False),
     sa.Column('progress', sa.Text(), nullable=False),
     sa.Column('plan', sa.Text(), nullable=False),
     sa.Column('judgement', sa.Text(), nullable=False),

@@ -1,0 +1,128 @@
+"""What staff may decide: plain values, who may decide which, and where hands can be laid on a piece."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tracker.domain.handling import EventKey
+from tracker.domain.network import Departure
+from tracker.domain.situation import Situation
+from tracker.domain.staff import Role
+
+
+class HeldFor(StrEnum):
+    """What a piece may be stopped for."""
+
+    CUSTOMS = "customs"
+    PAYMENT = "payment"
+    ADDRESS = "address"
+    DAMAGE = "damage"
+    SECURITY = "security"
+    REQUEST = "request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Stops a piece where it is, or where the linehaul it is on brings it."""
+
+    number: str
+    reason: str
+    held_for: HeldFor = HeldFor.REQUEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Lets a held piece go on."""
+
+    number: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reroute:
+    """Gives a piece new legs from where it can be had next: these departures, or the way that arrives first."""
+
+    number: str
+    reason: str
+    legs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expedite:
+    """Lets a piece go before others wherever room is short. The higher rank goes first; 0 takes it back."""
+
+    number: str
+    reason: str
+    rank: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readdress:
+    """Corrects where a shipment goes to. Personal: the log only says that it was corrected."""
+
+    number: str
+    reason: str
+    lines: tuple[str, ...]
+    city: str
+    postcode: str
+    country: str  # ISO 3166 alpha-2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """Takes a wrong scan back, of whatever device: `number` is the piece or departure whose timeline has it."""
+
+    number: str
+    scan: EventKey
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclareLost:
+    number: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclareFound:
+    number: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldDeparture:
+    """Lets a departure wait so many minutes longer than it would as far as is known now."""
+
+    departure: str
+    minutes: int
+    reason: str
+
+
+PieceDecision = Hold | Release | Reroute | Expedite | Readdress | DeclareLost | DeclareFound
+Decision = PieceDecision | Withdraw | HoldDeparture
+
+_SUPPORT: frozenset[type[Decision]] = frozenset({Hold, Release, Reroute, Expedite, Readdress, DeclareFound})
+
+MAY_DECIDE: Mapping[Role, frozenset[type[Decision]]] = {
+    Role.COURIER: frozenset(),
+    Role.SUPPORT: _SUPPORT,
+    Role.SUPERVISOR: _SUPPORT | {Withdraw, DeclareLost},
+    Role.NETWORK_MANAGER: frozenset({Reroute, Expedite, HoldDeparture}),
+    Role.ADMINISTRATOR: frozenset({Withdraw}),  # devices are theirs, and so is what a broken one said
+}
+"""Who may decide what; what is not named here nobody may."""
+
+MOST_MINUTES = 180
+"""How long a departure may be held by one decision."""
+
+HIGHEST_RANK = 9
+
+
+def within_reach(situation: Situation, *, aboard: Departure | None) -> tuple[str, datetime]:
+    """Where hands can next be laid on a piece and from when on: where the departure it is `aboard` brings it, or where
+    it is."""
+    if aboard is None:
+        return situation.progress.facility or situation.piece.origin, situation.now
+    ready_at = aboard.expected_arrival + situation.facility(aboard.destination).minimum_connection
+    return aboard.destination, max(situation.now, ready_at)
