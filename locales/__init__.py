@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
@@ -104,7 +104,7 @@ class Words:
 
     def day(self, on: date) -> str:
         """`Sat 21 Nov`, `11月21日周六`. Of an instant, ask for its day in a zone first."""
-        return str(format_skeleton("MMMEd", on, locale=self._locale))
+        return _day_in(self._locale, on)
 
     def time(self, at: datetime, zone: str) -> str:
         """`14:00`, on the clock of the zone."""
@@ -137,6 +137,7 @@ class Words:
         return str(self._locale.territories.get(code, code))
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """The tags there is a file for, English first."""
     found = (file.name.removesuffix(".po") for file in files(__name__).iterdir() if file.name.endswith(".po"))
@@ -167,13 +168,13 @@ def choose(accepted: Iterable[str]) -> str:
 
     `zh`, `zh-CN` and `zh-Hans-SG` are the same written language; `zh-TW` is another.
     """
+    return next((tag for tag in map(_liked_most, accepted) if tag is not None), SOURCE)
+
+
+@lru_cache(1024)  # browsers send few different headers
+def _liked_most(header: str) -> str | None:
     have = {_written(tag): tag for tag in languages()}
-    for wanted in accepted:
-        for tag in _by_liking(wanted):
-            fits = have.get(_written(tag))
-            if fits is not None:
-                return fits
-    return SOURCE
+    return next((have[_written(tag)] for tag in _by_liking(header) if _written(tag) in have), None)
 
 
 def _by_liking(header: str) -> list[str]:
@@ -199,6 +200,11 @@ def _written(tag: str) -> tuple[str, str]:
         return (locale.language, locale.script)
     likely = get_global("likely_subtags").get(locale.language, "")
     return (locale.language, next((part for part in likely.split("_") if len(part) == 4), ""))
+
+
+@lru_cache(1024)  # a page names the same few days again and again
+def _day_in(locale: Locale, on: date) -> str:
+    return str(format_skeleton("MMMEd", on, locale=locale))
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, json, request
+from flask import Blueprint, Response, request
 
 from tracker.booking import IdempotencyConflictError
 from tracker.domain.card import CardEntry, PieceCard, public
@@ -85,7 +85,7 @@ def api(queries: Queries, bookings: Bookings, lookups: Lookups) -> Blueprint:
 
 
 def _json(body: dict[str, Any], status: int) -> Response:
-    return Response(json.dumps(body, ensure_ascii=False, sort_keys=False) + "\n", status, mimetype="application/json")
+    return Response(msgspec.json.encode(body) + b"\n", status, mimetype="application/json")
 
 
 def _instant(at: datetime) -> str:

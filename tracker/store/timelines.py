@@ -340,7 +340,7 @@ class Timelines:
         return [(row[0], row[1]) for row in self._connection.execute(later)]
 
     def last_update(self) -> int:
-        return self._connection.execute(sa.select(sa.func.max(updates.c.seq))).scalar() or 0
+        return self._connection.execute(_LAST_UPDATE).scalar() or 0
 
     def _insert_once(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
@@ -409,6 +409,7 @@ _TROUBLED = (
     .join(timelines, timelines.c.piece == pieces.c.id)
     .where(pieces.c.id.in_(sa.select(irregularities.c.piece).where(irregularities.c.cleared_at.is_(None))))
 )
+_LAST_UPDATE = sa.select(sa.func.max(updates.c.seq))
 _JUDGE_LATER = (
     sa.update(timelines)
     .where(timelines.c.piece == sa.bindparam("id"))
