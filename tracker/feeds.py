@@ -1,4 +1,4 @@
-"""What feeds say over MQTT: departures, kept as facts in the order they come, and put aside where nobody can read it.
+"""What feeds say over MQTT, of departures and of bags: kept as facts, and put aside where nobody can read it.
 
 A broker's acknowledgement is no promise (docs/protocol.md), and a feed hears no receipt: who must be sure that it was
 kept tells it over HTTPS, or again. The same again changes nothing.
@@ -12,7 +12,9 @@ import msgspec
 import structlog
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from tracker.bag_news import BagDesk
 from tracker.clock import Clock
+from tracker.domain.bags import BadBagMessageError, BagMessage, parse
 from tracker.domain.errors import BadNameError, StoreError, UnkeepableError
 from tracker.domain.ids import DepartureName, facility_code
 from tracker.ingest import Heard
@@ -62,7 +64,17 @@ class Departures(Struct, frozen=True, tag_field="t", tag="departures"):
     updates: Updates
 
 
-_decoder = msgspec.json.Decoder(Departures)
+class BagTelegram(Struct, frozen=True, tag_field="t", tag="bagmsg"):
+    """`{"t":"bagmsg","v":1,"text":"BPM…"}`: one whole baggage message."""
+
+    v: int
+    text: str
+
+
+_decoder = msgspec.json.Decoder(Departures | BagTelegram)
+
+Content = list[DepartureUpdate] | BagMessage
+"""What one message of a feed says."""
 
 
 class FeedDesk:
@@ -71,6 +83,7 @@ class FeedDesk:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._network = Network(store, clock)
+        self._bags = BagDesk(store, clock)
 
     def take(self, heard: Sequence[Heard]) -> None:
         """Keeps all of it, or puts it aside with the reason, and returns when that is committed; else StoreError."""
@@ -78,7 +91,7 @@ class FeedDesk:
             return
         with self._store.reading() as tx:
             feeds = {feed.name: feed for feed in tx.network.feeds()}
-        told: dict[str, list[tuple[Heard, list[DepartureUpdate]]]] = {}
+        told: dict[str, list[tuple[Heard, Content]]] = {}
         asides: list[NewAside] = []
         for message in heard:
             name = feed_of(message.topic) or ""
@@ -87,7 +100,7 @@ class FeedDesk:
                     raise UnfitMessageError("unknown_feed", name)
                 if feeds[name].revoked_at is not None:
                     raise UnfitMessageError("revoked", name)
-                told.setdefault(name, []).append((message, updates_of(message.payload)))
+                told.setdefault(name, []).append((message, told_by(message.payload)))
             except UnfitMessageError as unfit:
                 asides.append(_aside(message, unfit.why, str(unfit)))
         for name, messages in told.items():
@@ -98,12 +111,16 @@ class FeedDesk:
             for thing in new:
                 log.warning("put aside", topic=thing.topic[:120], why=thing.why, detail=thing.detail[:200])
 
-    def _keep(self, feed: str, messages: Sequence[tuple[Heard, list[DepartureUpdate]]]) -> list[NewAside]:
-        """In one transaction; where that trips over something of ours, each alone. Answers what cannot be kept."""
+    def _keep(self, feed: str, messages: Sequence[tuple[Heard, Content]]) -> list[NewAside]:
+        """All of it; where that trips over something of ours, each alone. Answers what cannot be kept."""
         try:
-            self._network.tell(feed, [update for _, updates in messages for update in updates])
-        except UnkeepableError as wrong:
+            self._network.tell(feed, [update for _, said in messages if isinstance(said, list) for update in said])
+            bags = [(said, heard.heard_at) for heard, said in messages if isinstance(said, BagMessage)]
+            self._bags.tell(feed, bags)
+        except BadBagMessageError as wrong:
             trouble: Exception = wrong
+        except UnkeepableError as wrong:
+            trouble = wrong
         except StoreError:
             raise
         except Exception as wrong:
@@ -113,14 +130,15 @@ class FeedDesk:
             return []
         if len(messages) > 1:
             return [thing for message in messages for thing in self._keep(feed, [message])]
-        return [_aside(messages[0][0], "unkeepable", f"{type(trouble).__name__}: {trouble}")]
+        why = "bad_bag_message" if isinstance(trouble, BadBagMessageError) else "unkeepable"
+        return [_aside(messages[0][0], why, f"{type(trouble).__name__}: {trouble}")]
 
 
-def updates_of(payload: bytes) -> list[DepartureUpdate]:
-    """What a feed says of departures.
+def told_by(payload: bytes) -> Content:
+    """What a feed says of departures or of bags.
 
     Raises UnfitMessageError: `too_long`, `too_deep`, `not_json`, `unknown_type`, `unknown_version`, `bad_field`,
-    `bad_name`.
+    `bad_name`, `bad_bag_message`.
     """
     if len(payload) > MAX_PAYLOAD:
         raise UnfitMessageError("too_long", f"{len(payload)} bytes")
@@ -128,9 +146,14 @@ def updates_of(payload: bytes) -> list[DepartureUpdate]:
     try:
         said = _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise why_unfit(payload, wrong, known=("departures",)) from wrong
+        raise why_unfit(payload, wrong, known=("departures", "bagmsg")) from wrong
     if said.v != 1:
         raise UnfitMessageError("unknown_version", f"v={said.v}"[:40])
+    if isinstance(said, BagTelegram):
+        try:
+            return parse(said.text)
+        except BadBagMessageError as wrong:
+            raise UnfitMessageError("bad_bag_message", str(wrong)) from wrong
     try:
         return [form.update() for form in said.updates]
     except BadNameError as wrong:

@@ -11,6 +11,7 @@ from tracker.domain.network import Departure
 from tracker.feeds import FeedDesk
 from tracker.ingest import Heard
 from tracker.network import Network
+from tracker.project.rebuild import rebuild
 from tracker.store.fact_log import FactLog
 
 AT = "2026-11-21T12:00:00Z"
@@ -57,6 +58,7 @@ def test_what_a_feed_says_over_mqtt_is_kept_once(desk: FeedDesk, world: World) -
         (said({"departure": FEEDER, "at": "2026-11-21T12:00:00"}), "bad_field"),
         (said({"departure": "LH716", "at": AT}), "bad_name"),
         (Heard("lastscan/v1/_feed/ops/up", b"\xff", NOON), "not_json"),
+        (Heard("lastscan/v1/_feed/ops/up", b'{"t":"bagmsg","v":1,"text":"BPM"}', NOON), "bad_bag_message"),
         (Heard("lastscan/v1/_feed/ops/up", b"[" * 9, NOON), "too_deep"),
         (Heard("lastscan/v1/_feed/ops/up", b" " * 32769, NOON), "too_long"),
     ],
@@ -91,6 +93,45 @@ def test_what_trips_us_is_put_aside_alone_and_a_database_that_cannot_commit_keep
     trouble[:] = [StoreError("disk full")]  # type: ignore[list-item]
     with pytest.raises(StoreError):
         desk.take(messages)
+
+
+def telegram(*lines: str) -> Heard:
+    text = "\n".join(("BPM", *lines, "ENDBPM")) + "\n"
+    payload = json.dumps({"t": "bagmsg", "v": 1, "text": text}).encode()
+    return Heard("lastscan/v1/_feed/ops/up", payload, NOON)
+
+
+def test_a_bag_that_an_airport_has_loaded_is_on_its_flight_by_the_local_date(desk: FeedDesk, world: World) -> None:
+    number = world.books_bag()
+    world.clock.instant = at(5)
+    loaded = telegram(
+        ".V/1TSEA", ".J/S//CI07/21NOV/0710L/HB4", ".F/AS0010/21NOV/DEN/Y", ".N/0220123456001", ".U/AKE12345AS"
+    )
+    for _ in range(2):
+        desk.take([loaded])
+    world.fold()
+    with world.store.reading() as tx:
+        (fact,) = [fact.event for fact in tx.log.after(0, 100) if fact.event.event_key.origin == "feed:ops"]
+    assert (fact.kind, fact.facility, fact.into, fact.happened_at) == ("load", "SEA", FEEDER, at(3 + 10 / 60))
+    card = world.queries.card(number)
+    assert card is not None
+    assert world.queries.unmatched(10) == []
+    assert rebuild(world.store, world.clock) == {}
+
+
+def test_a_booking_by_baggage_message_is_kept_and_moves_nothing(desk: FeedDesk, world: World) -> None:
+    world.books_bag()
+    world.fold()
+    before = world.standings()
+    text = "BSM\n.V/1LSEA\n.F/AS0010/21NOV/DEN/Y\n.N/0220123456001\n.P/1DOE/JANE\nENDBSM\n"
+    payload = json.dumps({"t": "bagmsg", "v": 1, "text": text}).encode()
+    desk.take([Heard("lastscan/v1/_feed/ops/up", payload, NOON)])
+    world.fold()
+    assert world.standings() == before
+    assert world.queries.unmatched(10) == []
+    with world.store.reading() as tx:
+        (kept,) = [fact for fact in tx.log.after(0, 100) if fact.event.kind == "booked"]
+    assert "DOE" not in str(kept)
 
 
 def test_a_feed_signs_in_under_a_name_that_no_device_and_no_tracker_has(world: World) -> None:

@@ -113,6 +113,15 @@ def said_by_desk(key: EventKey) -> bool:
     return key.origin.startswith("desk:")
 
 
+FEED_SAYS = frozenset({Kind.SORT, Kind.LOAD, Kind.ARRIVE, Kind.UNSEEN, MOVEMENT})
+"""What feeds tell that happened to a bag or a departure. Their other words are kept, and belong to nothing so far."""
+
+
+def is_only_kept(event: HandlingEvent) -> bool:
+    """Whether it is a word of a feed that means nothing to a piece."""
+    return event.event_key.origin.startswith("feed:") and event.kind not in FEED_SAYS
+
+
 def _rank(kind: str) -> int:
     try:
         return RANK[Kind(kind)]

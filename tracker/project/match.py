@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-from tracker.domain.handling import HandlingEvent, Kind
+from tracker.domain.handling import HandlingEvent, Kind, is_only_kept
 from tracker.domain.ids import LONGEST, MATCHING, aliases_in, identify
 from tracker.domain.itinerary import Foreseen, Replan
 from tracker.folding import foreseen_of, planned_legs, replan_of
@@ -71,6 +71,8 @@ def match(tx: Transaction, facts: Sequence[KeptFact]) -> Matched:
             case _ if (about := _decided_about(fact)) is not None:
                 found.pieces.append((about, fact.pos))
                 found.touch(about).events.append(fact.event)
+            case _ if is_only_kept(fact.event):
+                pass  # kept; it means nothing to a piece so far
             case _:
                 scans.append((fact, _names(fact)))
     runs = {number for _, names in scans for scheme, number in names if scheme == _DEPARTURE}
