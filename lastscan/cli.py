@@ -18,6 +18,7 @@ COMMANDS = {
     "restore": "keeping",
     "device": "device",
     "gap": "gap",
+    "desk": "desk",
     "key": "key",
     "pin": "pin",
     "network": "network",

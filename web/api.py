@@ -10,7 +10,6 @@ from flask import Blueprint, Response, request
 from tracker.booking import IdempotencyConflictError
 from tracker.domain.card import CardEntry, PieceCard, public
 from tracker.domain.errors import BadBookingError
-from tracker.domain.handling import Kind
 from tracker.domain.network import Facility
 from web import places
 from web.booking_form import BadFormError, NotJsonError, read_booking
@@ -134,7 +133,7 @@ def _shown(card: PieceCard) -> dict[str, Any]:
             {"milestone": step.milestone, "reached_at": _instant(step.reached_at) if step.reached_at else None}
             for step in card.milestones
         ],
-        "events": [_event(entry) for entry in card.entries if entry.kind != Kind.VOID],
+        "events": [_event(entry) for entry in card.entries],
         "exceptions": [
             {
                 "kind": found.kind,
@@ -179,4 +178,6 @@ def _event(entry: CardEntry) -> dict[str, Any]:
         shown["into"] = entry.into
     if entry.withdrawn:
         shown["withdrawn"] = True
+    if entry.role:
+        shown["decided_by"] = entry.role
     return shown

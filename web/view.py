@@ -406,7 +406,7 @@ def _hours(leg: CardLeg, words: Words) -> str:
 
 
 def _newest_first(card: PieceCard) -> Iterator[CardEntry]:
-    return (entry for entry in reversed(card.entries) if entry.kind != Kind.VOID)
+    return (entry for entry in reversed(card.entries))
 
 
 def _line(card: PieceCard, entry: CardEntry, words: Words) -> Line:
@@ -440,6 +440,9 @@ def _evidence(card: PieceCard, entry: CardEntry, words: Words) -> Iterator[str]:
     if entry.kind == Kind.BOOK:
         yield say("Noted when it was booked, not by a scan.")
         return
+    if entry.role is not None:
+        yield say(wording.DECIDED[entry.role], instant=words.instant(entry.happened_at, entry.facility.zone))
+        return
     where: Facility = places.named(card, words).get(entry.facility.code, entry.facility)
     place = places.short(where, words)
     if entry.day_only:
@@ -457,7 +460,7 @@ def _evidence(card: PieceCard, entry: CardEntry, words: Words) -> Iterator[str]:
     if entry.error_ms >= 1000 and not entry.estimated:
         yield say("Its clock may be off by {seconds} s.", seconds=words.number(entry.error_ms // 1000))
     if entry.withdrawn:
-        yield say("The device that made this scan took it back: it was a mistake.")
+        yield say("This scan was taken back: it was a mistake.")
 
 
 def _heard(delay: timedelta, words: Words) -> str:

@@ -5,6 +5,7 @@ from tracker.domain.card import Milestone
 from tracker.domain.handling import Kind
 from tracker.domain.rules import IrregularityKind
 from tracker.domain.shipment import PieceKind
+from tracker.domain.staff import Role
 from tracker.domain.timeline import State
 
 MILESTONES: dict[PieceKind, dict[Milestone, str]] = {
@@ -79,6 +80,12 @@ ENTRIES: dict[PieceKind, dict[str, str]] = {
         Kind.DELIVER: sentence("Delivered"),
         Kind.RETURN: sentence("Sent back to the sender"),
         Kind.DAMAGE: sentence("Found damaged"),
+        Kind.LOST: sentence("Declared lost"),
+        Kind.FOUND: sentence("Found again"),
+        Kind.EXPEDITE: sentence("Goes before others"),
+        Kind.READDRESS: sentence("Address corrected"),
+        Kind.REPLAN: sentence("Sent another way"),
+        Kind.VOID: sentence("A wrong scan taken back"),
     },
     PieceKind.BAG: {
         Kind.BOOK: sentence("Tag issued"),
@@ -90,6 +97,13 @@ ENTRIES: dict[PieceKind, dict[str, str]] = {
         Kind.OUT_FOR_DELIVERY: sentence("On its way to the belt"),
         Kind.RETURN: sentence("Sent back"),
     },
+}
+
+DECIDED: dict[Role, str] = {
+    Role.SUPPORT: sentence("Decided by our support on {instant}, local time."),
+    Role.SUPERVISOR: sentence("Decided by a supervisor of ours on {instant}, local time."),
+    Role.NETWORK_MANAGER: sentence("Decided by our network management on {instant}, local time."),
+    Role.ADMINISTRATOR: sentence("Decided by an administrator of ours on {instant}, local time."),
 }
 
 LOADED_ON = sentence("Loaded on {departure} to {place}")

@@ -24,17 +24,38 @@ def _queries(home: Home) -> Queries:
 
 @click.command()
 @click.argument("number")
+@click.option("--as-of", metavar="INSTANT", help="As it was shown then: 2026-11-21T10:50:00Z.")
 @json_option
 @home_option
-def track(number: str, as_json: bool, home: Home) -> None:
+def track(number: str, as_of: str | None, as_json: bool, home: Home) -> None:
     """Show timeline, state, ETA and why of a piece, as staff may see it."""
+    if as_of is not None:
+        then = _queries(home).as_of(number, _instant(as_of))
+        if then is None:
+            raise click.ClickException(f"{number}: nothing was booked under this number by {as_of}")
+        _show(then, as_json=as_json)
+        return
     cards = _queries(home).candidates(number)
     if not cards:
         raise click.ClickException(f"{number}: no piece with this number; `lastscan unmatched` shows scans without one")
+    _show(cards[0], as_json=as_json)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise click.UsageError(f"{text!r} is no instant with its zone; write it as 2026-11-21T10:50:00Z")
+    return instant
+
+
+def _show(card: PieceCard, *, as_json: bool) -> None:
     if as_json:
-        print_json(msgspec.to_builtins(cards[0]))
+        print_json(msgspec.to_builtins(card))
     else:
-        for line in _told(cards[0]):
+        for line in _told(card):
             click.echo(line)
 
 
@@ -56,9 +77,10 @@ def _told(card: PieceCard) -> list[str]:
             lines.append(f"  {duty.actor}: {english.why(duty.next_step, {})} Over when: {english.why(duty.over, {})}")
     for entry in card.entries:
         struck = " (withdrawn)" if entry.withdrawn else ""
+        by = f" by {entry.role.value.replace('_', ' ')}: {entry.reason}" if entry.role else ""
         into = f" into {entry.into}" if entry.into else ""
         at = local(entry.happened_at, entry.facility.zone)
-        lines.append(f"{at:26} {entry.facility.code:8} {entry.kind}{into}{struck}   {entry.event_key}")
+        lines.append(f"{at:26} {entry.facility.code:8} {entry.kind}{into}{struck}{by}   {entry.event_key}")
     return lines
 
 

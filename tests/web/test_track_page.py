@@ -59,7 +59,7 @@ def test_each_line_says_how_it_is_known(client: FlaskClient) -> None:
 def test_a_withdrawn_scan_stays_struck_through(client: FlaskClient) -> None:
     page = client.get(f"/t/{MOVING}").text
     assert "<s>Loaded</s>" in page
-    assert "took it back: it was a mistake" in page
+    assert "was taken back: it was a mistake" in page
 
 
 def test_a_bag_that_missed_its_connection_says_which_and_what_takes_it_instead(client: FlaskClient) -> None:
