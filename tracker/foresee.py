@@ -42,7 +42,7 @@ class Foresight:
         self._clock = clock
         self._tables = tables if tables is not None else shipped()
         self._looked_at = -1
-        self._read: tuple[int, datetime] | None = None
+        self._read: tuple[int, datetime, frozenset[str]] | None = None
         self._departures: dict[str, Departure] = {}
         self._runs: dict[str, Run] = {}
         self._board = Board((), self._tables.turn)
@@ -66,7 +66,7 @@ class Foresight:
         connections = tx.network.connections(since=now - OVERDUE, until=now + AHEAD)
         if not connections:
             return []
-        self._hear(tx, now)
+        self._hear(tx, frozenset(name for pair in connections for name in pair), now)
         chances = self._chances(connections, tx.network.facilities(), now)
         likely = {outbound for (_, outbound), chance in chances.items() if chance >= DESK.closes}
         concerned = likely | tx.timelines.with_open(IrregularityKind.CONNECTION_AT_RISK)
@@ -100,17 +100,24 @@ class Foresight:
                 found[inbound, outbound] = outlook.missed(self._runs[inbound], self._runs[outbound], minimum=least_min)
         return found
 
-    def _hear(self, tx: Transaction, now: datetime) -> None:
-        """The board as departures are known now; made anew only where one changed, or an hour has passed."""
+    def _hear(self, tx: Transaction, planned_on: frozenset[str], now: datetime) -> None:
+        """The board as departures are known now; made anew only where one changed, or an hour has passed.
+
+        Of a run that nobody tells of, and that takes none of our pieces, silence is no lateness: it is left out.
+        """
         version, hour = tx.network.versions()[0], now.replace(minute=0, second=0, microsecond=0)
-        if self._read != (version, hour):
+        if self._read != (version, hour, planned_on):
             found = tx.network.timetable(since=hour - BEFORE, until=hour + AHEAD + timedelta(hours=1))
-            self._departures = {departure.name: departure for departure in found}
+            self._departures = {d.name: d for d in found if d.name in planned_on or _told_of(d)}
             self._runs = {name: _run(departure) for name, departure in self._departures.items()}
             rotate(self._runs.values())
             self._board = Board(self._runs.values(), self._tables.turn)
-            self._read = version, hour
+            self._read = version, hour, planned_on
         self._board.tick(minutes(now))
+
+
+def _told_of(departure: Departure) -> bool:
+    return departure.tail is not None or departure.left_at is not None or departure.estimated_departure is not None
 
 
 def _run(departure: Departure) -> Run:
