@@ -11,6 +11,7 @@ from lastscan.broker import Login, choose
 from tests.contract.test_broker import HASH, PASSWORD, SOON, Running, running
 from tests.tracker.world import World
 from tracker.devices import Roll
+from tracker.feeds import FeedDesk
 from tracker.ingest import Ingest
 from tracker.mqtt import Subscriber
 from tracker.store.engine import open_engine, sqlite_url
@@ -39,7 +40,8 @@ class House:
         store = self.world.store
         ingest = Ingest(store, Roll(store), self.world.clock, lambda: 0.0)
         url = self.broker.ports.mqtt_url
-        subscriber = Subscriber(ingest, self.world.clock, url=url, username=name, password=PASSWORD, sites=sites)
+        feeds = FeedDesk(self.world.store, self.world.clock)
+        subscriber = Subscriber(ingest, feeds, self.world.clock, url=url, username=name, password=PASSWORD, sites=sites)
         subscriber.start()
         assert subscriber.connected.wait(SOON)
         try:
