@@ -7,6 +7,8 @@ from datetime import datetime
 import msgspec
 
 from tracker import transit
+from tracker.containers import told
+from tracker.domain.containment import Followed, follow
 from tracker.domain.handling import MOVEMENT, Kind, said_by_desk
 from tracker.domain.ids import MATCHING, identify
 from tracker.domain.itinerary import Foreseen, Itinerary, Plan, Replan
@@ -69,11 +71,11 @@ def situation_at(tx: Transaction, piece: int, at: datetime) -> tuple[Situation, 
     """
     booked, legs = tx.booked.piece(piece)
     facts = _until(at, tx.log.of_pieces([piece])[piece])
-    told = timeline(fact.event for fact in facts)
-    plan, reached = plan_of(Itinerary(legs), facts, told), progress(told)
+    all_told = timeline(_followed(tx, facts, at).events)
+    plan, reached = plan_of(Itinerary(legs), facts, all_told), progress(all_told)
     departures = departures_at(tx, plan.departures, at)
     learned = transit.in_force(tx)
-    return Situation(booked, plan, reached, departures, tx.network.facilities(), at, learned), told
+    return Situation(booked, plan, reached, departures, tx.network.facilities(), at, learned), all_told
 
 
 def departures_at(tx: Transaction, names: Collection[str], at: datetime) -> dict[str, Departure]:
@@ -93,6 +95,12 @@ def pieces_called(tx: Transaction, number: str) -> list[int]:
 
 def _until(at: datetime, facts: Iterable[KeptFact]) -> list[KeptFact]:
     return [fact for fact in facts if fact.event.recorded_at <= at]
+
+
+def _followed(tx: Transaction, facts: Sequence[KeptFact], at: datetime) -> Followed:
+    own = [fact.event for fact in facts]
+    around = {name: [event for event in each if event.recorded_at <= at] for name, each in told(tx, own).items()}
+    return follow(own, around)
 
 
 def _is_told(fact: KeptFact) -> bool:

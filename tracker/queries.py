@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tracker.clock import Clock
+from tracker.containers import told
 from tracker.domain.card import (
     BAG_MILESTONES,
     PARCEL_MILESTONES,
@@ -18,6 +19,7 @@ from tracker.domain.card import (
     PieceCard,
     ToldNotice,
 )
+from tracker.domain.containment import Followed, follow
 from tracker.domain.expectation import next_expected
 from tracker.domain.handling import FORECASTER, REPLANNER, HandlingEvent, Kind
 from tracker.domain.incidents import Incident, incidents
@@ -75,16 +77,24 @@ class Overview:
 class ListedPiece:
     number: str
     destination: str
+    loaded: bool  # a scan of its own or of what it is in shows it loaded there, and none since that it stayed behind
     rank: int = 0  # the higher goes first where room is short
 
 
 @dataclass(frozen=True, slots=True)
 class LoadList:
-    """What a departure should carry by the plans in force: numbers and where they go, nothing about people."""
+    """What a departure should carry by the plans in force, against what was loaded: numbers and where they go, nothing
+    about people."""
 
     departure: Departure
     pieces: tuple[ListedPiece, ...]
+    over: tuple[ListedPiece, ...]  # loaded, and not on their plan
     as_of: datetime
+
+    @property
+    def short(self) -> tuple[ListedPiece, ...]:
+        """Planned, and not loaded as far as any scan shows."""
+        return tuple(piece for piece in self.pieces if not piece.loaded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +168,7 @@ class Queries:
     def timeline(self, number: str) -> Timeline | None:
         with self._store.reading() as tx:
             found = pieces_called(tx, number)
-            return _timeline(tx, found[0]) if found else None
+            return timeline(_followed(tx, found[0]).events) if found else None
 
     def _cards(self, tx: Transaction, pieces: Sequence[int], with_notices: bool) -> list[PieceCard]:
         known = {piece.id: piece for piece in tx.timelines.known(pieces)} if pieces else {}
@@ -166,6 +176,7 @@ class Queries:
 
     def _card(self, tx: Transaction, known: KnownPiece, with_notices: bool) -> PieceCard:
         piece, places = known.piece, tx.network.facilities()
+        followed = _followed(tx, known.id)
         standing = (
             known.spelled.standing if known.spelled is not None else Standing(START, known.plan, Judgement(START))
         )
@@ -177,7 +188,8 @@ class Queries:
             facilities=places,
             now=self._clock.now(),
         )
-        card = self._shown(tx, situation, standing, _timeline(tx, known.id).entries)
+        card = self._shown(tx, situation, standing, timeline(followed.events).entries)
+        card = replace(card, inside=followed.inside(situation.now))
         return replace(card, notices=_notices(tx, known.id)) if with_notices else card
 
     def _shown(
@@ -249,13 +261,20 @@ class Queries:
             )
 
     def load_list(self, departure: str) -> LoadList | None:
-        """What is planned on this departure now; None when no such run is known."""
+        """What is planned on this departure now, and what is loaded; None when no such run is known."""
         now = self._clock.now()
         with self._store.reading() as tx:
             run = tx.network.departures([departure]).get(departure)
             if run is None:
                 return None
-            return LoadList(run, tuple(ListedPiece(*each) for each in tx.network.load_of(departure)), now)
+            planned = tx.network.load_of(run.name)
+            reached = tx.timelines.progress([piece for piece, _, _, _ in planned])
+            listed = [
+                ListedPiece(number, to, piece in reached and reached[piece].rode(run.name, left_at=run.left_at), rank)
+                for piece, number, to, rank in planned
+            ]
+            over = [ListedPiece(number, to, True) for number, to in tx.timelines.over_on(run.name)]
+            return LoadList(run, tuple(listed), tuple(over), now)
 
     def backlog(self) -> Backlog:
         now = self._clock.now()
@@ -339,8 +358,9 @@ class Queries:
             after = rows[-1].pos
 
 
-def _timeline(tx: Transaction, id: int) -> Timeline:
-    return timeline(fact.event for fact in tx.log.of_pieces([id])[id])
+def _followed(tx: Transaction, id: int) -> Followed:
+    own = [fact.event for fact in tx.log.of_pieces([id])[id]]
+    return follow(own, told(tx, own))
 
 
 def _is_shown(event: HandlingEvent) -> bool:
@@ -367,6 +387,7 @@ def _entry(entry: Entry, places: Mapping[str, Facility]) -> CardEntry:
         estimated=event.estimated,
         error_ms=event.error_ms,
         role=event.decided.role if event.decided else None,
+        via=event.via,
     )
 
 

@@ -79,8 +79,9 @@ def _told(card: PieceCard) -> list[str]:
         struck = " (withdrawn)" if entry.withdrawn else ""
         by = f" by {entry.role.value.replace('_', ' ')}: {entry.reason}" if entry.role else ""
         into = f" into {entry.into}" if entry.into else ""
+        via = f" with {entry.via}" if entry.via else ""
         at = local(entry.happened_at, entry.facility.zone)
-        lines.append(f"{at:26} {entry.facility.code:8} {entry.kind}{into}{struck}{by}   {entry.event_key}")
+        lines.append(f"{at:26} {entry.facility.code:8} {entry.kind}{into}{via}{struck}{by}   {entry.event_key}")
     return lines
 
 

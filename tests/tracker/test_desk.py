@@ -108,7 +108,7 @@ def test_re_routing_takes_the_departures_named_and_what_was_given_up_is_not_miss
     world.fold()
     assert missed(world, number) == []
     with world.store.reading() as tx:
-        assert [row[0] for row in tx.network.load_of(LATEST)] == [number]
+        assert [row[1] for row in tx.network.load_of(LATEST)] == [number]
         assert tx.network.load_of(ONWARD) == []
     assert rebuild(world.store, world.clock) == {}
 

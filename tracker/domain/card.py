@@ -72,6 +72,7 @@ class CardEntry:
     error_ms: int = 0
     day_only: bool = False  # show the day and a part of it, not the minute
     role: Role | None = None  # of whoever decided it; None: nobody did, it was seen
+    via: str | None = None  # read on this container, which it was inside of
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class PieceCard:
     facilities: dict[str, Facility]  # every place named anywhere on the card
     seen_by: datetime  # business time at which this was judged
     position: int  # in the update log: what an event stream goes on from
+    inside: tuple[str, ...] = ()  # the containers it is in, the innermost first
 
     @property
     def delivered(self) -> bool:
@@ -143,6 +145,7 @@ def public(card: PieceCard) -> PieceCard:
         destination=_coarse(card, card.destination),
         facility=_coarse(card, card.facility) if card.facility else None,
         aboard=_departure_only(card.aboard),
+        inside=(),
         entries=tuple(_coarse_entry(card, entry) for entry in card.entries if not _of_the_house(entry)),
         irregularities=tuple(_coarse_irregularity(card, _without_reason(found)) for found in told),
         eta=_coarse_eta(card, card.eta) if card.eta else None,
@@ -202,6 +205,7 @@ def _coarse_entry(card: PieceCard, entry: CardEntry) -> CardEntry:
         event_key=None,
         sort_point=None,
         into=_departure_only(entry.into),
+        via=None,
         reason=None,
         happened_at=_part_of_day(entry.happened_at, zone) if last_mile else entry.happened_at,
         recorded_at=_part_of_day(entry.recorded_at, zone) if last_mile else entry.recorded_at,

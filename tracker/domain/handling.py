@@ -97,6 +97,7 @@ class HandlingEvent:
     error_ms: int = 0  # how far `happened_at` may be off
     operator: str | None = None
     decided: Decided | None = None  # None: seen, not decided
+    via: str | None = None  # read on this container, which it was inside of
 
     @property
     def order(self) -> tuple[datetime, int, EventKey]:

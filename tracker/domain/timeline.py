@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from tracker.domain.errors import BadNameError
 from tracker.domain.handling import DESK_ONLY, NEVER_SCANNED, EventKey, HandlingEvent, Kind, said_by_desk
-from tracker.domain.ids import DepartureName
+from tracker.domain.ids import DepartureName, container_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ def _after(progress: Progress, event: HandlingEvent) -> tuple[State, str | None,
     if after is None or (state is State.DELIVERED and after not in (State.DELIVERED, State.RETURNING)):
         return state, facility, aboard, held, damaged
     if event.kind != Kind.DEPART:
-        aboard = _vehicle(event.into) if event.kind in (Kind.LOAD, Kind.PACK) else None
+        aboard = vehicle(event.into) if event.kind in (Kind.LOAD, Kind.PACK) else None
     return after, event.facility, aboard, held, damaged
 
 
@@ -289,7 +289,7 @@ def _goes_on(progress: Progress, event: HandlingEvent) -> bool:
 
 
 def _marked(marks: tuple[Mark, ...], event: HandlingEvent, beside: tuple[Mark, ...]) -> tuple[Mark, ...]:
-    into, visit = _vehicle(event.into), _visit(marks, event)
+    into, visit = vehicle(event.into), _visit(marks, event)
     for at, mark in enumerate(marks):
         same = (mark.facility, mark.kind, mark.into, mark.visit, mark.estimated, mark.reason)
         now = (event.facility, event.kind, into, visit, event.estimated, event.reason)
@@ -329,9 +329,9 @@ def _anew(marks: tuple[Mark, ...], mark: Mark) -> bool:
     return end is not None and any(m.kind == end and m.last_at >= mark.last_at for m in marks)
 
 
-def _vehicle(into: str | None) -> str | None:
-    """What it goes into; a departure by its one name, however it was typed."""
-    return (_run(into) or into) if into is not None else None
+def vehicle(into: str | None) -> str | None:
+    """What it goes into; a departure or a container by its one name, however it was typed."""
+    return (_run(into) or container_of(into) or into) if into is not None else None
 
 
 @lru_cache(4096)  # one name is in the scans of all it carries

@@ -7,12 +7,13 @@ from functools import lru_cache
 import msgspec
 
 from tracker.domain.handling import HandlingEvent, Kind, is_only_kept
-from tracker.domain.ids import LONGEST, MATCHING, aliases_in, identify
+from tracker.domain.ids import LONGEST, MATCHING, NEVER_A_PIECE, aliases_in, container_of, identify
 from tracker.domain.itinerary import Foreseen, Replan
 from tracker.folding import foreseen_of, planned_legs, replan_of
 from tracker.store import Transaction
 from tracker.store.bodies import BookedPieces, StaffDecided
 from tracker.store.booked import Alias, meant
+from tracker.store.containers import ContainerFact
 from tracker.store.fact_log import KeptFact
 from tracker.store.schema import UNKNOWN_DEPARTURE
 
@@ -37,6 +38,7 @@ class Matched:
 
     pieces: list[tuple[int, int]] = field(default_factory=list)  # piece and position
     cards: list[tuple[str, int]] = field(default_factory=list)  # departure and position
+    containers: list[ContainerFact] = field(default_factory=list)
     lost: list[tuple[str, int, str]] = field(default_factory=list)  # number, position and why it belongs to nothing
     news: dict[int, News] = field(default_factory=dict)
     booked: list[int] = field(default_factory=list)
@@ -98,11 +100,16 @@ def _match_scan(
         else:
             found.lost.append((run, fact.pos, UNKNOWN_DEPARTURE))
         return
+    container = container_of(fact.event.code)
+    if container is not None:
+        found.containers.append((container, fact.event.happened_at, fact.pos))
     meaning = {piece for name in names if name in known for piece in meant(known[name], fact.event.happened_at)}
     if len(meaning) == 1:
         (piece,) = meaning
         found.pieces.append((piece, fact.pos))
         found.touch(piece).events.append(fact.event)
+        return
+    if not meaning and any(scheme in NEVER_A_PIECE for scheme, _ in names):
         return
     why = "ambiguous" if meaning else _why_unknown(fact)
     found.lost += [(number, fact.pos, why) for number in waits_under(fact)]
@@ -111,6 +118,7 @@ def _match_scan(
 def keep(tx: Transaction, found: Matched) -> None:
     tx.timelines.attach(found.pieces)
     tx.timelines.attach_cards(found.cards)
+    tx.containers.attach(found.containers)
     tx.timelines.leave_unmatched(found.lost)
 
 

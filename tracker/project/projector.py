@@ -32,6 +32,8 @@ class Projector:
             found = match.match(tx, facts)
             match.keep(tx, found)
             _claim(tx, found)
+            for piece in tx.containers.concerned(found.containers):
+                found.touch(piece)
             work_off(tx, self._planning, found.news, departed=found.departed, now=self._clock.now())
             tx.log.move(PROJECT, facts[-1].pos)
             return len(facts)

@@ -28,6 +28,7 @@ def rebuild(store: Store, clock: Clock) -> dict[int, tuple[str, str]]:
     projector = Projector(store, clock)
     _catch_up(store, projector)
     _attach(store)
+    _containers(store)
     _forget_found(store)
     _departures(store, clock)
     return dict(_pieces(store, clock))
@@ -57,6 +58,20 @@ def _attach(store: Store) -> None:
                 return
             match.keep(tx, match.match(tx, facts))
             after = facts[-1].pos
+
+
+def _containers(store: Store) -> None:
+    """No fact is attached to a container that it is not of."""
+    name, pos = "", 0
+    while True:
+        with store.writing() as tx:
+            tx.log.claim(PROJECT)
+            rows = tx.containers.after(name, pos, AT_ONCE)
+            if not rows:
+                return
+            found = match.match(tx, tx.log.at({row[2] for row in rows})).containers
+            tx.containers.detach(sorted(set(rows) - set(found)))
+            name, _, pos = rows[-1]
 
 
 def _forget_found(store: Store) -> None:

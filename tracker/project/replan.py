@@ -61,7 +61,8 @@ def _settled(each: Settled, plan: Plan | None, departures: Mapping[str, Departur
     if plan is None:
         return each
     try:
-        return settle_one(each.known, replace(each.situation, plan=plan, departures=departures))
+        found = settle_one(each.known, replace(each.situation, plan=plan, departures=departures))
+        return replace(found, followed=each.followed)
     except Exception:  # ours, about one piece: the decision is in the log and is folded with its own position
         log.exception("tripped over a piece with its new plan", piece=each.known.id)
         return each

@@ -5,13 +5,16 @@ of ours costs the others nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
 from tracker import transit
+from tracker.containers import told
+from tracker.domain.containment import Followed, follow, put_into
 from tracker.domain.errors import MistakeError, UnkeepableError
+from tracker.domain.handling import HandlingEvent
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.judge import TRY_AGAIN, judge, judge_again_at
 from tracker.domain.network import Departure
@@ -42,6 +45,7 @@ class Settled:
     before: Judgement | None
     again_at: datetime | None
     owed: tuple[Notice, ...]
+    followed: Followed | None = None  # into its containers; None where it is and was in none, or went on
 
     @property
     def changed(self) -> bool:
@@ -59,6 +63,7 @@ class _Folded:
     known: KnownPiece
     progress: Progress
     plan: Plan
+    followed: Followed | None = None
 
 
 def fold(
@@ -71,9 +76,10 @@ def fold(
     folded: list[_Folded] = []
     tripped: list[KnownPiece] = []
     anew: list[KnownPiece] = []
+    inside = tx.containers.inside(news.keys()) if facts is None else frozenset(news)
     for known in tx.timelines.known(news.keys(), with_legs=facts is not None):
         try:
-            on = _go_on(known, news[known.id]) if facts is None else None
+            on = _go_on(known, news[known.id]) if known.id not in inside else None
         except Exception:
             log.exception(TRIPPED, piece=known.id)
             tripped.append(known)
@@ -83,9 +89,10 @@ def fold(
         else:
             folded.append(on)
     all_facts = facts if facts is not None else tx.log.of_pieces([known.id for known in anew]) if anew else {}
+    containers = told(tx, (fact.event for each in all_facts.values() for fact in each))
     for known in anew:
         try:
-            folded.append(folded_from(known, all_facts[known.id]))
+            folded.append(folded_from(known, all_facts[known.id], containers, inside=known.id in inside))
         except Exception:
             log.exception(TRIPPED, piece=known.id)
             tripped.append(known)
@@ -95,7 +102,8 @@ def fold(
     for each in folded:
         situation = Situation(each.known.piece, each.plan, each.progress, departures, places, now, learned)
         try:
-            settled.append(settle_one(each.known, situation, again=facts is not None))
+            one = settle_one(each.known, situation, again=facts is not None)
+            settled.append(replace(one, followed=each.followed))
         except Exception:
             log.exception(TRIPPED, piece=each.known.id)
             tripped.append(each.known)
@@ -114,6 +122,8 @@ def _go_on(known: KnownPiece, news: News) -> _Folded | None:
     """On from where it was; None when something came late or was withdrawn, or nothing is known to go on from."""
     if known.spelled is None or known.stale:
         return None
+    if any(put_into(event) is not None for event in news.events):
+        return None
     folded = known.spelled.read_progress
     for event in sorted(news.events, key=lambda event: event.order):
         if not comes_after(folded, event):
@@ -129,11 +139,19 @@ def _go_on(known: KnownPiece, news: News) -> _Folded | None:
     return _Folded(known, folded, plan)
 
 
-def folded_from(known: KnownPiece, facts: Sequence[KeptFact]) -> _Folded:
-    """Progress and plan by these facts alone."""
-    told = timeline(fact.event for fact in facts)
+def folded_from(
+    known: KnownPiece,
+    facts: Sequence[KeptFact],
+    containers: Mapping[str, Sequence[HandlingEvent]],
+    *,
+    inside: bool = False,
+) -> _Folded:
+    """Progress and plan by these facts alone and by those of containers; `inside`: it was in one until now."""
+    followed = follow((fact.event for fact in facts), containers)
+    new = followed if followed.reached or inside else None
+    all_told = timeline(followed.events)
     booked = known.booked if known.booked is not None else known.plan.booked
-    return _Folded(known, progress(told), plan_of(booked, facts, told))
+    return _Folded(known, progress(all_told), plan_of(booked, facts, all_told), new)
 
 
 def _judged_before(known: KnownPiece, judgement: Judgement, written: Spelled) -> Judgement | None:
@@ -171,6 +189,9 @@ def _keep(tx: Transaction, settled: Sequence[Settled], *, again: bool) -> None:
     tx.timelines.keep([_judged(each) for each in changed])
     later = [each for each in settled if not each.changed and each.again_at != each.known.again_at]
     tx.timelines.judge_later({each.known.id: each.again_at for each in later if not (again and each.known.again_at)})
+    followed = {each.known.id: each.followed for each in settled if each.followed is not None}
+    if followed:
+        tx.containers.keep(followed)
     moved = [each for each in settled if again or each.known.spelled is None or each.situation.plan.replans]
     if moved:
         tx.timelines.keep_rides({each.known.id: each.rides for each in moved})

@@ -2,13 +2,14 @@
 that had happened by then, and what came is looked up. Reads only; a rebuilt log answers the same."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from tracker import transit
-from tracker.domain.handling import Kind
+from tracker.containers import told
+from tracker.domain.handling import HandlingEvent, Kind
 from tracker.domain.judge import judge
 from tracker.domain.situation import Situation
 from tracker.folding import known_of
@@ -50,17 +51,21 @@ def held(store: Store) -> list[Held]:
             if not ids:
                 break
             facts = tx.log.of_pieces(ids)
+            containers = told(tx, (fact.event for each in facts.values() for fact in each))
             for known in tx.timelines.known(ids, with_legs=True):
-                for after, stated, came in _of_piece(tx, known, facts[known.id]):
+                for after, stated, came in _of_piece(tx, known, facts[known.id], containers):
                     counts[after, stated].append(came)
             last = ids[-1]
     return [_counted(after, stated, counts[after, stated]) for after, stated in sorted(counts, key=_by_moment)]
 
 
 def _of_piece(
-    tx: Transaction, known: KnownPiece, facts: Sequence[KeptFact]
+    tx: Transaction,
+    known: KnownPiece,
+    facts: Sequence[KeptFact],
+    containers: Mapping[str, Sequence[HandlingEvent]],
 ) -> Iterator[tuple[str, float | None, tuple[bool, bool, bool]]]:
-    whole = folded_from(known, facts)
+    whole = folded_from(known, facts, containers)
     delivered = whole.progress.delivered
     if delivered is None:
         return
@@ -71,7 +76,8 @@ def _of_piece(
         if moment is None or moment >= delivered.first_at:
             continue
         then = {name: known_of(each, _until(heard[name], moment)).of(each) for name, each in departures.items()}
-        folded = folded_from(known, _until(facts, moment))
+        boxes = {name: [event for event in each if event.happened_at <= moment] for name, each in containers.items()}
+        folded = folded_from(known, _until(facts, moment), boxes)
         situation = Situation(known.piece, folded.plan, folded.progress, then, places, moment, transit.in_force(tx))
         window = judge(situation).eta
         if window is None:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as BusyError
 
 from tracker.domain.errors import MistakeError, StoreError, UnkeepableError
 from tracker.store.booked import BookedShipments
+from tracker.store.containers import Containers
 from tracker.store.device_registry import DeviceRegistry
 from tracker.store.fact_log import FactLog
 from tracker.store.gaps import Gaps
@@ -34,6 +35,7 @@ class Transaction:
         self.network = NetworkTables(connection, network)
         self.booked = BookedShipments(connection)
         self.timelines = Timelines(connection)
+        self.containers = Containers(connection)
         self.owed = OwedNotices(connection)
 
     @contextmanager

@@ -18,6 +18,7 @@ from tracker.store.bodies import StaffDecided
 from tracker.store.bulk import fill, matching, upsert
 from tracker.store.engine import escaped, micros
 from tracker.store.schema import (
+    container_facts,
     departure_facts,
     fact_details,
     facts,
@@ -336,9 +337,15 @@ class FactLog:
         """The facts attached to each of these departures."""
         return self._attached(_OF_DEPARTURES, names)
 
-    def _attached(self, query: sa.Select[Any], owners: Collection[Any]) -> dict[Any, list[KeptFact]]:
+    def of_containers(self, names: Collection[str], *, first: datetime, last: datetime) -> dict[str, list[KeptFact]]:
+        """The facts attached to each of these containers that happened from the first to the last of these moments."""
+        return self._attached(_OF_CONTAINERS, names, {"first": first, "last": last})
+
+    def _attached(
+        self, query: sa.Select[Any], owners: Collection[Any], values: Mapping[str, Any] | None = None
+    ) -> dict[Any, list[KeptFact]]:
         found: dict[Any, list[KeptFact]] = {owner: [] for owner in owners}
-        for row in self._connection.execute(query, {WANTED: owners}).all():
+        for row in self._connection.execute(query, {WANTED: owners, **(values or {})}).all():
             found[row.owner].append(_kept(row))
         return found
 
@@ -462,6 +469,15 @@ _OF_DEPARTURES = (
     _WITH_STREAM.add_columns(departure_facts.c.departure.label("owner"))
     .join(departure_facts, departure_facts.c.pos == facts.c.pos)
     .where(among(departure_facts.c.departure))
+)
+_OF_CONTAINERS = (
+    _WITH_STREAM.add_columns(container_facts.c.container.label("owner"))
+    .join(container_facts, container_facts.c.pos == facts.c.pos)
+    .where(
+        among(container_facts.c.container),
+        container_facts.c.happened_at >= sa.bindparam("first", type_=container_facts.c.happened_at.type),
+        container_facts.c.happened_at <= sa.bindparam("last", type_=container_facts.c.happened_at.type),
+    )
 )
 
 

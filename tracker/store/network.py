@@ -273,16 +273,16 @@ class NetworkTables:
         )
         return {row[0]: row[1] for row in self._connection.execute(query.group_by(departures.c.destination))}
 
-    def load_of(self, departure: str) -> list[tuple[str, str, int]]:
-        """Number, destination and rank of every piece whose plan in force takes this departure, the highest rank
+    def load_of(self, departure: str) -> list[tuple[int, str, str, int]]:
+        """Id, number, destination and rank of every piece whose plan in force takes this departure, the highest rank
         first."""
         joined = sa.join(planned_rides, pieces, planned_rides.c.piece == pieces.c.id)
         joined = sa.outerjoin(joined, timelines, timelines.c.piece == pieces.c.id)
         rank = sa.func.coalesce(timelines.c.rank, 0).label("rank")
-        query = sa.select(pieces.c.number, pieces.c.destination, rank).select_from(joined)
+        query = sa.select(pieces.c.id, pieces.c.number, pieces.c.destination, rank).select_from(joined)
         aboard = query.where(planned_rides.c.departure == departure, planned_rides.c.in_force)
         rows = self._connection.execute(aboard.order_by(rank.desc(), pieces.c.number))
-        return [(row.number, row.destination, row.rank) for row in rows]
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
 
     def riders(self, names: Collection[str]) -> set[int]:
         """The pieces that were ever planned on one of these."""

@@ -320,6 +320,26 @@ departure_facts = Table(
     sqlite_with_rowid=False,
 )
 
+container_facts = Table(
+    "container_facts",
+    metadata,
+    Column("container", Text, primary_key=True),
+    Column("happened_at", Instant, primary_key=True),
+    Column("pos", ForeignKey("facts.pos"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("container", Text, primary_key=True),
+    Column("first", Instant, nullable=False),
+    Column("last", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("contents_of", contents.c.container, contents.c.last)
+
 unmatched = Table(
     "unmatched",
     metadata,
@@ -369,6 +389,7 @@ irregularities = Table(
     Column("since", Instant, nullable=False),
     Column("cleared_at", Instant),
 )
+Index("irregularities_about", irregularities.c.subject, irregularities.c.kind)
 
 updates = Table(
     "updates",

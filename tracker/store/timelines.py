@@ -19,6 +19,8 @@ from tracker.store.among import WANTED, among
 from tracker.store.bulk import upsert
 from tracker.store.schema import (
     UNKNOWN_DEPARTURE,
+    container_facts,
+    contents,
     departure_facts,
     departures,
     facts,
@@ -171,7 +173,7 @@ class Timelines:
     def unmatched(self, limit: int = 100) -> list[sa.Row[Any]]:
         """Facts that belong to no piece we know, newest first: number, why, and the fact."""
         joined = sa.join(unmatched, facts, unmatched.c.pos == facts.c.pos)
-        query = sa.select(unmatched.c.number, unmatched.c.why, facts).select_from(joined)
+        query = sa.select(unmatched.c.number, unmatched.c.why, facts).select_from(joined).where(~_OF_A_CONTAINER_IN_USE)
         return list(self._connection.execute(query.order_by(facts.c.pos.desc()).limit(limit)))
 
     # standings
@@ -180,6 +182,15 @@ class Timelines:
         """These pieces, each with how it was judged last, in order; with the legs it was booked on when asked for."""
         query = _KNOWN_LEGS if with_legs else _KNOWN
         return [_known(row) for row in self._connection.execute(query, {WANTED: of}).all()]
+
+    def progress(self, of: Collection[int]) -> dict[int, Progress]:
+        """How far each of these pieces has come, where it was judged once."""
+        rows = self._connection.execute(_PROGRESS, {WANTED: of})
+        return {row.piece: msgspec.json.decode(row.progress, type=Progress) for row in rows}
+
+    def over_on(self, departure: str) -> list[tuple[str, str]]:
+        """Number and destination of the pieces that are on a departure which is not on their plan."""
+        return [(row.number, row.destination) for row in self._connection.execute(_OVER, {"departure": departure})]
 
     def standing(self, piece: int) -> Standing | None:
         row = self._connection.execute(_STANDING, {WANTED: piece}).one_or_none()
@@ -290,7 +301,7 @@ class Timelines:
         delivered = by_state.get(State.DELIVERED.value, 0)
         waiting = by_state.get(State.BOOKED.value, 0)
         missed = sa.select(sa.func.count()).where(irregularities.c.kind == "missed_connection")
-        lost_track = sa.select(sa.func.count(sa.distinct(unmatched.c.pos)))
+        lost_track = sa.select(sa.func.count(sa.distinct(unmatched.c.pos))).where(~_OF_A_CONTAINER_IN_USE)
         return {
             "delivered": delivered,
             "moving": sum(by_state.values()) - delivered - waiting,
@@ -410,6 +421,17 @@ _TROUBLED = (
     .where(pieces.c.id.in_(sa.select(irregularities.c.piece).where(irregularities.c.cleared_at.is_(None))))
 )
 _LAST_UPDATE = sa.select(sa.func.max(updates.c.seq))
+_PROGRESS = sa.select(timelines.c.piece, timelines.c.progress).where(among(timelines.c.piece))
+_OVER = (
+    sa.select(pieces.c.number, pieces.c.destination)
+    .join(irregularities, irregularities.c.piece == pieces.c.id)
+    .where(
+        irregularities.c.subject == sa.bindparam("departure"),
+        irregularities.c.kind == IrregularityKind.OVERAGE.value,
+        irregularities.c.cleared_at.is_(None),
+    )
+    .order_by(pieces.c.number)
+)
 _JUDGE_LATER = (
     sa.update(timelines)
     .where(timelines.c.piece == sa.bindparam("id"))
@@ -425,6 +447,10 @@ _RIDES = sa.select(planned_rides).where(
 )
 _IRREGULARITIES = sa.select(irregularities).where(among(irregularities.c.piece))
 _FORGET_IRREGULARITIES = sa.delete(irregularities).where(among(irregularities.c.piece))
+# An SSCC that nobody booked waits, for it may be booked yet; a container with pieces in it is no riddle to anybody.
+_OF_A_CONTAINER_IN_USE = sa.exists().where(
+    container_facts.c.pos == unmatched.c.pos, contents.c.container == container_facts.c.container
+)
 _WAITING = sa.select(unmatched.c.pos).distinct().where(among(unmatched.c.number)).order_by(unmatched.c.pos)
 _CARDS_WAITING = (
     sa.select(unmatched.c.pos)

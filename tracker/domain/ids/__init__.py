@@ -1,6 +1,7 @@
 """Numbers and names: parsed once at the edge, valid ever after."""
 
 from tracker.domain.ids.candidate import ANYWHERE, MATCHING, Candidate, Context, is_ambiguous
+from tracker.domain.ids.containers import NEVER_A_PIECE, container_of
 from tracker.domain.ids.identify import LONGEST, aliases_in, identify
 from tracker.domain.ids.link import linked_number
 from tracker.domain.ids.names import (
@@ -21,6 +22,7 @@ __all__ = [
     "ANYWHERE",
     "LONGEST",
     "MATCHING",
+    "NEVER_A_PIECE",
     "NOTHING_READ",
     "Candidate",
     "Context",
@@ -29,6 +31,7 @@ __all__ = [
     "S10Number",
     "aliases_in",
     "carrier_of",
+    "container_of",
     "facility_code",
     "facility_of_site",
     "identify",

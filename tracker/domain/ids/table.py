@@ -1,6 +1,6 @@
 """Every scheme we know, one line a family. The order decides only between readings that are otherwise equal."""
 
-from tracker.domain.ids import canada, china, dhl, dpd, fedex, gs1, plate, regional, s10, ups, usps
+from tracker.domain.ids import canada, china, dhl, dpd, fedex, gs1, plate, regional, s10, uld, ups, usps
 from tracker.domain.ids.scheme import by_length
 
 SCHEMES = (
@@ -15,6 +15,7 @@ SCHEMES = (
     *dpd.SCHEMES,
     *china.SCHEMES,
     *plate.SCHEMES,
+    *uld.SCHEMES,
 )
 
 BY_LENGTH = by_length(SCHEMES)

@@ -267,6 +267,15 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['shipment'], ['shipments.id'], ),
     sa.PrimaryKeyConstraint('account', 'key')
     )
+    op.create_table('container_facts',
+    sa.Column('container', sa.Text(), nullable=False),
+    sa.Column('happened_at', sa.BigInteger(), nullable=False),
+    sa.Column('pos', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.ForeignKeyConstraint(['pos'], ['facts.pos'], ),
+    sa.PrimaryKeyConstraint('container', 'happened_at', 'pos'),
+    sqlite_with_rowid=False
+    )
+    op.create_index(op.f('ix_container_facts_pos'), 'container_facts', ['pos'], unique=False)
     op.create_table('departure_facts',
     sa.Column('departure', sa.Text(), nullable=False),
     sa.Column('pos', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -305,6 +314,16 @@ def upgrade() -> None:
     sa.UniqueConstraint('number', 'journey')
     )
     op.create_index(op.f('ix_pieces_shipment'), 'pieces', ['shipment'], unique=False)
+    op.create_table('contents',
+    sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('container', sa.Text(), nullable=False),
+    sa.Column('first', sa.BigInteger(), nullable=False),
+    sa.Column('last', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
+    sa.PrimaryKeyConstraint('piece', 'container'),
+    sqlite_with_rowid=False
+    )
+    op.create_index('contents_of', 'contents', ['container', 'last'], unique=False)
     op.create_table('unmatched',
     sa.Column('number', sa.Text(), nullable=False),
     sa.Column('pos', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -361,6 +380,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('piece', 'pos'),
     sqlite_with_rowid=False
     )
+    op.create_index('irregularities_about', 'irregularities', ['subject', 'kind'], unique=False)
     op.create_table('planned_rides',
     sa.Column('departure', sa.Text(), nullable=False),
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -405,15 +425,20 @@ def downgrade() -> None:
     op.drop_index('outbox_unplanned', table_name='outbox', sqlite_where=sa.text('planned = 0'), postgresql_where=sa.text('planned = 0'))
     op.drop_index(op.f('ix_outbox_piece'), table_name='outbox')
     op.drop_table('outbox')
+    op.drop_index('irregularities_about', table_name='irregularities')
     op.drop_table('irregularities')
     op.drop_index(op.f('ix_aliases_piece'), table_name='aliases')
     op.drop_table('aliases')
+    op.drop_index('contents_of', table_name='contents')
+    op.drop_table('contents')
     op.drop_index('unmatched_departures', table_name='unmatched')
     op.drop_table('unmatched')
     op.drop_index(op.f('ix_pieces_shipment'), table_name='pieces')
     op.drop_table('pieces')
     op.drop_table('fact_details')
     op.drop_table('departure_facts')
+    op.drop_index(op.f('ix_container_facts_pos'), table_name='container_facts')
+    op.drop_table('container_facts')
     op.drop_table('answers')
     op.drop_table('shipments')
     op.drop_table('refused')
