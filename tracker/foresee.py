@@ -34,6 +34,10 @@ BEFORE = timedelta(hours=18)
 """How far back the board reaches for what is under way."""
 
 
+HEARD_WITHIN = timedelta(minutes=10)
+"""How long after a departure left or landed that is known here at the latest; until then its silence says nothing."""
+
+
 class Foresight:
     """Says what is foreseen. Keeps nothing that matters: may be killed at any instant, and run beside another."""
 
@@ -87,7 +91,7 @@ class Foresight:
     def _chances(
         self, connections: Iterable[tuple[str, str]], places: dict[str, Facility], now: datetime
     ) -> dict[tuple[str, str], float]:
-        outlook = Outlook(self._tables, self._board, minutes(now))
+        outlook = Outlook(self._tables, self._board, minutes(now - HEARD_WITHIN))
         found = {}
         for inbound, outbound in connections:
             if inbound in self._runs and outbound in self._runs:
@@ -113,7 +117,7 @@ class Foresight:
             rotate(self._runs.values())
             self._board = Board(self._runs.values(), self._tables.turn)
             self._read = version, hour, planned_on
-        self._board.tick(minutes(now))
+        self._board.tick(minutes(now - HEARD_WITHIN))
 
 
 def _told_of(departure: Departure) -> bool:

@@ -122,3 +122,12 @@ def test_a_place_that_was_busy_and_falls_silent_is_one_incident_until_it_speaks(
     world.scans(BAG_TAG, Kind.SORT, "den", at(7.5))
     world.fold()
     assert world.queries.incidents() == ()
+
+
+def test_what_should_have_landed_minutes_ago_is_not_late_before_it_could_be_heard_of(world: World) -> None:
+    foresight = bag_aboard(world)
+    world.clock.instant = at(4.1)
+    tell(world, FEEDER, left_at=at(4.1))
+    tell(world, ONWARD, estimated_departure=at(7.75))
+    looks = [look(world, foresight, 6 + minute / 60) for minute in (0, 40, 60, 65, 69)]
+    assert (looks, look(world, foresight, 7.5)) == ([0] * 5, 1)
