@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def provenance() -> dict[str, Any]:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "commit": _commit(),
-        "command": " ".join(["lastscan", *sys.argv[1:]]),
+        "command": _without_passwords(" ".join(["lastscan", *sys.argv[1:]])),
     }
 
 
@@ -108,6 +109,10 @@ def _flat(prefix: str, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
     for key, value in document.items():
         lines += _flat(f"{prefix}{key}.", value) if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
     return lines
+
+
+def _without_passwords(command: str) -> str:
+    return re.sub(r"//([^:/@ ]*):[^@ ]*@", r"//\1:...@", command)
 
 
 def _processor() -> str:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from lastscan.bench import ingest
-from lastscan.bench.harness import percentile
+from lastscan.bench.harness import percentile, provenance
 from lastscan.commands.bench import bench
 
 
@@ -30,6 +30,11 @@ def test_a_run_that_lost_a_scan_gives_no_figures(monkeypatch: pytest.MonkeyPatch
     )
     with pytest.raises(ingest.RowsMissingError, match="15 scans were sent and 14 are in the log"):
         ingest.measure(plan)
+
+
+def test_the_command_is_told_without_the_passwords_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["x", "bench", "--database-url", "postgresql://ada:s3cret@db/bench"])
+    assert provenance()["command"] == "lastscan bench --database-url postgresql://ada:...@db/bench"
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
