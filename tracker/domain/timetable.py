@@ -90,7 +90,7 @@ class Timetable:
                 run = self._known[departure.name] = self._prepared(departure)
                 added[run.leaves // _DAY].append(run)
         for day, runs in added.items():
-            self._days[day] = sorted([*self._days.get(day, ()), *runs], key=_leaves)
+            self._days[day] = sorted([*self._days.get(day, ()), *runs], key=_in_turn)
 
     def forget(self, name: str) -> None:
         run = self._known.pop(name, None)
@@ -265,6 +265,11 @@ def _chain(last: _Run, before: Mapping[str, _Run | None]) -> Itinerary:
 
 def _leaves(run: _Run) -> int:
     return run.leaves
+
+
+def _in_turn(run: _Run) -> tuple[int, str]:
+    """Of two that leave at one instant the same always comes first, however they became known."""
+    return run.leaves, run.leg.departure
 
 
 def _micros(instant: datetime) -> int:
