@@ -171,7 +171,11 @@ class Handheld:
         self._status_at = now + STATUS_EVERY
         self._stranded_at = now
         self.journal.settle()
-        greeted = [epoch for epoch in self.journal.epochs if epoch is self.journal.current or _has_to_send(epoch)]
+        greeted = [
+            epoch
+            for epoch in self.journal.epochs
+            if epoch is self.journal.current or _has_to_send(epoch) or self._unheard_of(epoch)
+        ]
         return [*self._greet(greeted), *self.tick(now)]
 
     def disconnected(self, now: float) -> list[Effect]:
@@ -211,6 +215,7 @@ class Handheld:
             self._status_at = now + STATUS_EVERY
             self.journal.keep_house(self.clock.stamp())
             out += self._status()
+            out += self._greet_anew(epoch for epoch in self.journal.epochs if self._unheard_of(epoch))
         if self._flight and now >= self._progress_at + NEW_CONNECTION_AFTER:
             self._progress_at = now
             out.append(Reconnect())
@@ -275,10 +280,9 @@ class Handheld:
         if restored:
             self.journal.gen = answer.gen
             # The restored database may not even know some epochs, so every one that is kept speaks up.
-            speak_up = [each for each in self.journal.epochs if self._connected and each.gen < answer.gen]
-            self._greeted.difference_update(each.ep for each in speak_up)
+            speak_up = [each for each in self.journal.epochs if self._connected and self._unheard_of(each)]
         return [
-            *self._greet(speak_up),
+            *self._greet_anew(speak_up),
             *(self._send_asked(now) if isinstance(answer, wire.Need) else []),
             *self.tick(now),
         ]
@@ -445,6 +449,15 @@ class Handheld:
                         fw=self._firmware,
                     )
                 )
+
+    def _greet_anew(self, epochs: Iterable[Epoch]) -> Iterator[bytes]:
+        again = list(epochs)
+        self._greeted.difference_update(epoch.ep for epoch in again)
+        return self._greet(again)
+
+    def _unheard_of(self, epoch: Epoch) -> bool:
+        """Whether no tracker has spoken of this epoch since the last restore: it may have lost what it receipted."""
+        return epoch.gen < self.journal.gen
 
     def _status(self) -> Iterator[bytes]:
         for epoch in self.journal.epochs:

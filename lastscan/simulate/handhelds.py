@@ -120,8 +120,8 @@ class Unit:
             end = len(self.flash.read(segment.name))
         except OSError:
             return
-        begin = segment.offsets[-1]
-        if begin < end == segment.size:
+        if segment.offsets and segment.offsets[-1] < end == segment.size:
+            begin = segment.offsets[-1]
             try:
                 self.flash.flip(segment.name, self._chance.randrange(begin * 8, end * 8))
             except KeyError:

@@ -299,6 +299,30 @@ def test_a_restored_tracker_hears_from_every_epoch_that_is_kept():
     assert handheld.waiting.count == 0
 
 
+def test_a_greeting_lost_after_a_restore_is_said_again_until_it_is_answered():
+    handheld = a_handheld(Flash(), epochs=Epochs())
+    tracker = Tracker()
+
+    def talk(queue, now):
+        while queue:
+            for answer in tracker.hear(queue.pop(0)):
+                queue += handheld.heard(answer, now)
+
+    scan(handheld, "A")
+    talk(handheld.connected(0.0), 0.0)
+    handheld.journal.begin_epoch()
+    scan(handheld, "B")
+    talk(handheld.tick(1.0), 1.0)
+    tracker.log.clear()
+    tracker.gen = 77
+    scan(handheld, "C")
+    for message in handheld.tick(2.0):
+        for answer in tracker.hear(message):
+            handheld.heard(answer, 2.0)  # what it says to that never arrives
+    talk(handheld.connected(3.0), 3.0)
+    assert sorted(tracker.codes) == ["A", "B", "C"]
+
+
 def test_asked_for_records_go_at_once_freed_or_not():
     handheld, ep = on_line(*A_HUNDRED)
     assert sent(handheld.heard(need(ep, (5, 6), (90, 90)), 1.0)) == [[5, 6, 90]]

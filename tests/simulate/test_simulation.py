@@ -19,6 +19,8 @@ ONCE_FAILED: dict[int, str] = {
     12: "the same, over six restores",
     84: "the same, beside a clone",
     85: "the same, with a queue that was full",
+    248: "an old epoch spoke up once after a restore, and that greeting was lost",
+    325: "the same, with a full disk",
 }
 """Seeds by which the simulation found something in shipped code, and what."""
 
