@@ -276,25 +276,26 @@ def test_a_higher_generation_holds_even_when_it_knows_less():
     assert handheld.waiting.count == 0
 
 
+def talk(handheld, tracker, queue, now):
+    """Until neither has anything to say."""
+    while queue:
+        for answer in tracker.hear(queue.pop(0)):
+            queue += handheld.heard(answer, now)
+
+
 def test_a_restored_tracker_hears_from_every_epoch_that_is_kept():
     flash, epochs = Flash(), Epochs()
     handheld = a_handheld(flash, epochs=epochs)
     tracker = Tracker()
-
-    def talk(queue, now):
-        while queue:
-            for answer in tracker.hear(queue.pop(0)):
-                queue += handheld.heard(answer, now)
-
     scan(handheld, "A")
-    talk(handheld.connected(0.0), 0.0)
+    talk(handheld, tracker, handheld.connected(0.0), 0.0)
     handheld.journal.begin_epoch()
     scan(handheld, "B")
-    talk(handheld.tick(1.0), 1.0)
+    talk(handheld, tracker, handheld.tick(1.0), 1.0)
     tracker.log.clear()
     tracker.gen = 77
     scan(handheld, "C")
-    talk(handheld.tick(2.0), 2.0)
+    talk(handheld, tracker, handheld.tick(2.0), 2.0)
     assert sorted(tracker.codes) == ["A", "B", "C"]
     assert handheld.waiting.count == 0
 
@@ -302,24 +303,18 @@ def test_a_restored_tracker_hears_from_every_epoch_that_is_kept():
 def test_a_greeting_lost_after_a_restore_is_said_again_until_it_is_answered():
     handheld = a_handheld(Flash(), epochs=Epochs())
     tracker = Tracker()
-
-    def talk(queue, now):
-        while queue:
-            for answer in tracker.hear(queue.pop(0)):
-                queue += handheld.heard(answer, now)
-
     scan(handheld, "A")
-    talk(handheld.connected(0.0), 0.0)
+    talk(handheld, tracker, handheld.connected(0.0), 0.0)
     handheld.journal.begin_epoch()
     scan(handheld, "B")
-    talk(handheld.tick(1.0), 1.0)
+    talk(handheld, tracker, handheld.tick(1.0), 1.0)
     tracker.log.clear()
     tracker.gen = 77
     scan(handheld, "C")
     for message in handheld.tick(2.0):
         for answer in tracker.hear(message):
             handheld.heard(answer, 2.0)  # what it says to that never arrives
-    talk(handheld.connected(3.0), 3.0)
+    talk(handheld, tracker, handheld.connected(3.0), 3.0)
     assert sorted(tracker.codes) == ["A", "B", "C"]
 
 
