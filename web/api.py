@@ -16,6 +16,7 @@ from web.booking_form import BadFormError, NotJsonError, read_booking
 from web.language import spoken
 from web.limits import Lookups
 from web.problems import problem
+from web.same_origin import takes_no_cookie
 from web.sources import Booked, Bookings, Queries
 from web.track import charge
 from web.view import reason, window_of
@@ -25,6 +26,7 @@ def api(queries: Queries, bookings: Bookings, lookups: Lookups) -> Blueprint:
     routes = Blueprint("api", __name__)
 
     @routes.post("/api/v1/shipments")
+    @takes_no_cookie
     def book() -> Response:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         account = bookings.account_of(key.strip()) if scheme.lower() == "bearer" and 0 < len(key) <= 200 else None

@@ -20,6 +20,7 @@ from web.limits import Lookups
 from web.live import LiveUpdates
 from web.pages import Fragments
 from web.problems import answer_errors, problem_pages
+from web.same_origin import forms_come_from_here
 from web.sources import Bookings, Devices, Door, Feeds, Letter, Queries
 from web.track import track_pages
 
@@ -78,6 +79,7 @@ def create_app(
     if demo:
         app.register_blueprint(demo_pages(queries, live, fragments, clock, letters))
     answer_errors(app)
+    forms_come_from_here(app)
     remember_language(app)
     guard(app)
 

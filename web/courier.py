@@ -10,6 +10,7 @@ from tracker.queries import ListedPiece
 from tracker.wire import MAX_AT_ONCE, UnfitMessageError, said_at_once
 from web.limits import Lookups
 from web.problems import TooManyLookupsError, problem
+from web.same_origin import takes_no_cookie
 from web.sources import Devices, Door, LoadList, Queries
 from web.track import charge
 
@@ -51,6 +52,7 @@ def ldp(door: Door, devices: Devices, guesses: Lookups, requests: Lookups) -> Bl
     routes = Blueprint("ldp", __name__)
 
     @routes.post("/courier/ldp")
+    @takes_no_cookie
     def speak() -> Response:
         request.max_content_length = SAID_AT_MOST
         given = request.authorization

@@ -7,6 +7,7 @@ from tracker.feeds import Updates
 from tracker.network import DepartureUpdate
 from web.booking_form import BadFormError, Fault, Form, NotJsonError, read_form
 from web.problems import problem
+from web.same_origin import takes_no_cookie
 from web.sources import Feeds
 
 
@@ -18,6 +19,7 @@ def departures(feeds: Feeds) -> Blueprint:
     routes = Blueprint("departures", __name__)
 
     @routes.post("/api/v1/departures")
+    @takes_no_cookie
     def told() -> Response:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         feed = feeds.feed_of(key.strip()) if scheme.lower() == "bearer" and 0 < len(key) <= 200 else None

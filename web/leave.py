@@ -13,6 +13,7 @@ from locales import sentence
 from notify.preferences import Wish
 from tracker.clock import Clock
 from tracker.domain.notices import NoticeKind
+from web.same_origin import takes_no_cookie
 
 KINDS: dict[NoticeKind, str] = {
     NoticeKind.OUT_FOR_DELIVERY: sentence("Mails that a parcel or bag is out for delivery"),
@@ -43,6 +44,7 @@ def leave_pages(preferences: Preferences, clock: Clock) -> Blueprint:
         return _page(preferences.read(token))
 
     @pages.post("/u/<token>")
+    @takes_no_cookie
     def wish(token: str) -> tuple[str, int]:
         if _asked(ONE_CLICK):
             return _page(preferences.leave(token, clock.now()))

@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from tracker.domain.errors import LastscanError
+from web.same_origin import ForeignFormError
 
 
 class TooManyLookupsError(LastscanError):
@@ -179,10 +180,14 @@ def answer_errors(app: Flask) -> None:
         answer.headers["Retry-After"] = str(wrong.after)
         return answer
 
+    def foreign(_wrong: ForeignFormError) -> tuple[str, int]:
+        return render_template("error.html", status=403, form=True), 403
+
     def broken(wrong: Exception) -> AnyResponse | tuple[str, int]:
         app.logger.exception("%s %s broke", request.method, request.url_rule)  # the rule: a path may name a piece
         return problem("broken") if for_programs() else Response(render_template("error.html", status=500), 500)
 
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(TooManyLookupsError, too_many)
+    app.register_error_handler(ForeignFormError, foreign)
     app.register_error_handler(Exception, broken)
