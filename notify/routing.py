@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from notify.delivery import Accepted, Delivery, ForGood, Later, NoAnswer, Outcome, Planned, Settlement, State
 from notify.owed import OwedNotice
-from tracker.domain.notices import NoticeKind
+from tracker.domain.notices import NoticeKind, Urgency
 
 LEASE = timedelta(seconds=60)
 
@@ -32,6 +32,9 @@ PROVIDERS_FORGET_AFTER = timedelta(hours=23)
 
 AT_LEAST_ONCE = frozenset({NoticeKind.MISSED_CONNECTION, NoticeKind.LEG_CANCELLED, NoticeKind.WITHDRAWN})
 """Kinds people act on: where a provider ignores keys, rather twice than never. All others go at most once there."""
+
+PRIORITY = {Urgency.NOW: 0, Urgency.DAY: 5, Urgency.DIGEST: 9}
+"""The lower goes first."""
 
 _KEYS = UUID("6b1f6a0e-5d55-5f0b-9d0e-3c1d7b2f9a44")
 
@@ -59,7 +62,7 @@ def plan(notice: OwedNotice, channels: Container[str], *, after: str | None = No
         cause=notice.cause,
         person=notice.recipient.person,
         kind=notice.kind,
-        priority=0 if notice.urgent else 5,
+        priority=PRIORITY[notice.urgency],
     )
 
 

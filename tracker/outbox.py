@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tracker.domain.network import Facility
-from tracker.domain.notices import NOTICE_RULES, NoticeKind
+from tracker.domain.notices import NOTICE_RULES, NoticeKind, Urgency
 from tracker.domain.rules import BREAKS_THE_PLAN
 from tracker.domain.shipment import PieceKind
 from tracker.domain.timeline import State
@@ -44,7 +44,7 @@ class OwedNotice:
     places: Mapping[str, Facility]
     owed_at: datetime
     expires_at: datetime
-    urgent: bool
+    urgency: Urgency
     channels: tuple[str, ...]
     recipient: Recipient
 
@@ -138,7 +138,7 @@ def _owed(tx: Transaction, row: OwedRow, places: dict[str, Facility]) -> OwedNot
         places={code: place for code, place in places.items() if code in named},
         owed_at=row.owed_at,
         expires_at=row.expires_at,
-        urgent=NOTICE_RULES[row.notice.kind].urgent,
+        urgency=NOTICE_RULES[row.notice.kind].urgency,
         channels=row.channels,
         recipient=Recipient(who.pseudonym, who.name, who.email, who.phone, who.language, who.zone or destination.zone),
     )

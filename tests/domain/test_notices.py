@@ -23,7 +23,7 @@ from tests.world import (
 from tracker.domain.handling import HandlingEvent, Kind
 from tracker.domain.judge import judge
 from tracker.domain.network import Facility, FacilityKind
-from tracker.domain.notices import NOTICE_RULES, TOLD_OF, Notice, NoticeKind, notices_owed
+from tracker.domain.notices import NOTICE_RULES, TOLD_OF, Notice, NoticeKind, Party, notices_owed
 from tracker.domain.rules import IrregularityKind
 
 MISSED = rides_to_frankfurt().left(LH860, "11:00").scan(Kind.SORT, FRA, "11:20")
@@ -41,6 +41,13 @@ def test_the_tables_leave_no_kind_out() -> None:
     assert set(NOTICE_RULES) == set(NoticeKind)
     assert set(TOLD_OF) == set(IrregularityKind)
     assert all(rule.channels and rule.expires_after for rule in NOTICE_RULES.values())
+
+
+def test_who_may_leave_a_kind_has_a_group_to_leave_it_with() -> None:
+    for rule in NOTICE_RULES.values():
+        assert (rule.left_with is not None) == (Party.RECIPIENT in rule.off)
+        if rule.left_with is not None:
+            assert NOTICE_RULES[rule.left_with].left_with is rule.left_with
 
 
 @given(stories())

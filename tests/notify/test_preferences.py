@@ -3,6 +3,7 @@
 import base64
 import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from notify.preferences import LONGEST, Preferences, Wish
 from notify.store.opt_outs import OptOutStore
 from notify.store.schema import opt_outs
 from tests.notify.world import AT, memory_engine
-from tracker.domain.notices import NOTICE_RULES, NoticeKind, NoticeRule
+from tracker.domain.notices import NOTICE_RULES, NoticeKind
 
 ADA, XIAOMING = "ada@example.org", "xiaoming@example.org"
 MISSED, WITHDRAWN, DELIVERED = NoticeKind.MISSED_CONNECTION, NoticeKind.WITHDRAWN, NoticeKind.DELIVERED
@@ -106,7 +107,7 @@ def test_a_kind_nobody_may_leave_has_no_link_and_old_links_to_it_open_nothing(mo
     preferences = Preferences(memory_engine(), b"a key")
     preferences.leave(LINK, AT)
     assert preferences.has_left(ADA, DELIVERED)
-    must = NoticeRule(urgent=False, expires_after=timedelta(1), channels=("email",), left_with=None)
+    must = replace(NOTICE_RULES[DELIVERED], off=frozenset(), left_with=None)
     monkeypatch.setitem(NOTICE_RULES, DELIVERED, must)
     assert preferences.token_for(ADA, DELIVERED) is None
     assert preferences.read(LINK) is None

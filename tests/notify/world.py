@@ -78,7 +78,7 @@ def owed(
         places=PLACES,
         owed_at=AT,
         expires_at=AT + NOTICE_RULES[kind].expires_after,
-        urgent=NOTICE_RULES[kind].urgent,
+        urgency=NOTICE_RULES[kind].urgency,
         channels=channels,
         recipient=to,
     )

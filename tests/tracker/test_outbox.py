@@ -7,7 +7,7 @@ import pytest
 from tests.tracker.test_project import DEPARTED, MISSED, parcels_way, tell
 from tests.tracker.world import BAG_TAG, LATER, ONWARD, World, at
 from tracker.domain.handling import Kind
-from tracker.domain.notices import NOTICE_RULES, NoticeKind
+from tracker.domain.notices import NOTICE_RULES, NoticeKind, Urgency
 from tracker.outbox import OwedNotice
 
 
@@ -31,7 +31,7 @@ def test_a_notice_carries_all_its_text_needs(missed: OwedNotice) -> None:
     assert (missed.recipient.name, missed.recipient.language) == ("王小明", "zh-Hans")
     assert missed.recipient.zone == "America/New_York"
     assert missed.channels == ("email",)
-    assert missed.urgent
+    assert missed.urgency is Urgency.NOW
 
 
 def test_what_is_planned_is_offered_no_more_and_saying_so_twice_does_no_harm(world: World, missed: OwedNotice) -> None:

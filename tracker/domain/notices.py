@@ -22,54 +22,74 @@ class NoticeKind(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class Urgency(StrEnum):
+    """When a notice goes out."""
+
+    NOW = "now"  # at once, whatever the hour
+    DAY = "day"  # in the person's daytime
+    DIGEST = "digest"  # joined with others, at most one a day
+
+
+class Party(StrEnum):
+    """Who may switch a kind off: recipients for themselves, shippers for what they send."""
+
+    RECIPIENT = "recipient"
+    SHIPPER = "shipper"
+
+
+class Strand(StrEnum):
+    """What notices of one piece overtake each other in: a newer one says all that an older, unsent one would."""
+
+    ETA = "eta"
+    CONNECTION = "connection"
+    CUSTOMS = "customs"
+
+
 @dataclass(frozen=True, slots=True)
 class NoticeRule:
-    """How a kind of notice is told: how soon, for how long it makes sense, by what, and who may do without it."""
+    """How a kind of notice is told. One row of the table below."""
 
-    urgent: bool  # at once, whatever the hour
-    expires_after: timedelta
-    channels: tuple[str, ...]
-    left_with: NoticeKind | None  # the kind a recipient leaves to hear no more of this one; None: nobody may leave it
+    key: str  # what makes a cause this one and no other, after `kind:`; {piece} is number and journey
+    urgency: Urgency
+    expires_after: timedelta  # at the latest: a notice may say that it is of no use sooner
+    channels: tuple[str, ...]  # in order of preference, where the person asked for no others
+    off: frozenset[Party]  # who may switch it off
+    left_with: NoticeKind | None = None  # the kind under which recipients leave it, and see it among their wishes
+    supersedes: Strand | None = None
 
 
+_NOW, _DAY, _DIGEST = Urgency.NOW, Urgency.DAY, Urgency.DIGEST
+_ANYBODY, _RECIPIENT, _NOBODY = frozenset(Party), frozenset({Party.RECIPIENT}), frozenset[Party]()
+_FAST = ("push", "sms", "email", "webhook")  # who must act, now
+_PHONE = ("push", "email", "sms", "webhook")
+_QUIET = ("email", "push", "webhook")
+
+
+def _h(hours: int) -> timedelta:
+    return timedelta(hours=hours)
+
+
+K = NoticeKind
+
+# fmt: off
 NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
-    NoticeKind.OUT_FOR_DELIVERY: NoticeRule(
-        urgent=False,
-        expires_after=timedelta(hours=12),
-        channels=("email",),
-        left_with=NoticeKind.OUT_FOR_DELIVERY,
-    ),
-    NoticeKind.DELIVERED: NoticeRule(
-        urgent=False,
-        expires_after=timedelta(hours=24),
-        channels=("email",),
-        left_with=NoticeKind.DELIVERED,
-    ),
-    NoticeKind.CONNECTION_AT_RISK: NoticeRule(
-        urgent=True,
-        expires_after=timedelta(hours=3),
-        channels=("email",),
-        left_with=NoticeKind.MISSED_CONNECTION,
-    ),
-    NoticeKind.MISSED_CONNECTION: NoticeRule(
-        urgent=True,
-        expires_after=timedelta(hours=24),
-        channels=("email",),
-        left_with=NoticeKind.MISSED_CONNECTION,
-    ),
-    NoticeKind.LEG_CANCELLED: NoticeRule(
-        urgent=True,
-        expires_after=timedelta(hours=24),
-        channels=("email",),
-        left_with=NoticeKind.MISSED_CONNECTION,
-    ),
-    NoticeKind.WITHDRAWN: NoticeRule(
-        urgent=True,
-        expires_after=timedelta(hours=12),
-        channels=("email",),
-        left_with=NoticeKind.MISSED_CONNECTION,  # it only ever answers one of those
-    ),
+    K.OUT_FOR_DELIVERY: NoticeRule("{piece}:{day}", _DAY, _h(12), _PHONE, _ANYBODY, K.OUT_FOR_DELIVERY),
+    K.DELIVERED: NoticeRule("{piece}", _DAY, _h(24), _QUIET, _ANYBODY, K.DELIVERED),
+    K.CONNECTION_AT_RISK: NoticeRule(
+        "{piece}:{departure}", _NOW, _h(3), _FAST, _ANYBODY, K.MISSED_CONNECTION, Strand.CONNECTION),
+    K.MISSED_CONNECTION: NoticeRule(
+        "{piece}:{departure}", _NOW, _h(24), _FAST, _RECIPIENT, K.MISSED_CONNECTION, Strand.CONNECTION),
+    K.LEG_CANCELLED: NoticeRule(
+        "{piece}:{departure}", _NOW, _h(24), _FAST, _RECIPIENT, K.MISSED_CONNECTION, Strand.CONNECTION),
+    K.WITHDRAWN: NoticeRule("{cause}", _NOW, _h(12), _FAST, _RECIPIENT, K.MISSED_CONNECTION),
 }
+# fmt: on
+
+
+def cause(kind: NoticeKind, **names: object) -> str:
+    """Why a notice is owed, as the table spells it. The same cause is told once."""
+    return f"{kind}:{NOTICE_RULES[kind].key.format(**names)}"
+
 
 TOLD_OF: dict[IrregularityKind, NoticeKind | None] = dict.fromkeys(IrregularityKind, None) | {
     IrregularityKind.MISSED_CONNECTION: NoticeKind.MISSED_CONNECTION,
@@ -122,18 +142,18 @@ def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tu
     out = after.progress.reached(Kind.OUT_FOR_DELIVERY)
     if out is not None and after.progress.state is State.OUT_FOR_DELIVERY:
         why = because(ON_THE_VAN, {"facility": out.facility, "out_at": out.last_at})
-        cause = f"{NoticeKind.OUT_FOR_DELIVERY}:{piece.name}:{after.out_on or out.last_at.date()}"
-        owed.append(Notice(NoticeKind.OUT_FOR_DELIVERY, cause, why, (out.key,), window=window))
+        named = cause(K.OUT_FOR_DELIVERY, piece=piece.name, day=after.out_on or out.last_at.date())
+        owed.append(Notice(K.OUT_FOR_DELIVERY, named, why, (out.key,), window=window))
     if delivered is not None:
         facts: Facts = {"facility": delivered.facility, "delivered_at": delivered.first_at}
         by_belt = piece.kind is PieceKind.BAG and out is None
         why = because(ON_THE_BELT, facts) if by_belt else because(HANDED_OVER, facts)
-        owed.append(Notice(NoticeKind.DELIVERED, f"{NoticeKind.DELIVERED}:{piece.name}", why, (delivered.key,)))
+        owed.append(Notice(K.DELIVERED, cause(K.DELIVERED, piece=piece.name), why, (delivered.key,)))
     for irregularity in after.irregularities:
         kind = TOLD_OF[irregularity.kind]
         if kind is not None and irregularity.open and delivered is None:
-            cause, goes_with = f"{kind}:{piece.name}:{irregularity.subject}", after.next_departure
-            owed.append(Notice(kind, cause, irregularity.why, irregularity.evidence, window, goes_with))
+            named, goes_with = cause(kind, piece=piece.name, departure=irregularity.subject), after.next_departure
+            owed.append(Notice(kind, named, irregularity.why, irregularity.evidence, window, goes_with))
     return (*owed, *_of_risks(after, piece), *_withdrawals(before, after, piece))
 
 
@@ -141,12 +161,12 @@ def _of_risks(after: Judgement, piece: Piece) -> list[Notice]:
     """That a connection is at risk, and that it is no more; each once a revision."""
     found = []
     for warned in after.warned if after.progress.delivered is None else ():
-        cause = f"{NoticeKind.CONNECTION_AT_RISK}:{piece.name}:{warned.name}"
+        named = cause(K.CONNECTION_AT_RISK, piece=piece.name, departure=warned.name)
         if warned.open:
-            found.append(Notice(NoticeKind.CONNECTION_AT_RISK, cause, warned.why, ()))
+            found.append(Notice(K.CONNECTION_AT_RISK, named, warned.why, ()))
         elif warned.passed:
             why = because(WILL_BE_MADE, {"departure": warned.departure})
-            found.append(Notice(NoticeKind.WITHDRAWN, f"{NoticeKind.WITHDRAWN}:{cause}", why, (), withdraws=cause))
+            found.append(Notice(K.WITHDRAWN, cause(K.WITHDRAWN, cause=named), why, (), withdraws=named))
     return found
 
 
@@ -165,8 +185,8 @@ def _withdrawals(before: Judgement | None, after: Judgement, piece: Piece) -> li
     for irregularity in gone.values():
         kind = TOLD_OF[irregularity.kind]
         if kind is not None and not breaks:
-            told = f"{kind}:{piece.name}:{irregularity.subject}"
+            told = cause(kind, piece=piece.name, departure=irregularity.subject)
             facts: Facts = {"departure": irregularity.subject}
             why = because(NOT_MISSED, facts) if kind is NoticeKind.MISSED_CONNECTION else because(GOES_AFTER_ALL, facts)
-            found.append(Notice(NoticeKind.WITHDRAWN, f"{NoticeKind.WITHDRAWN}:{told}", why, (), withdraws=told))
+            found.append(Notice(K.WITHDRAWN, cause(K.WITHDRAWN, cause=told), why, (), withdraws=told))
     return found
