@@ -13,10 +13,11 @@ from tracker.clock import Clock
 from tracker.domain.forecast.alert import DESK, Alert, follow
 from tracker.domain.forecast.board import Board, Run, minutes, rotate
 from tracker.domain.forecast.outlook import Outlook
+from tracker.domain.forecast.priors import takes
 from tracker.domain.forecast.tables import Tables
 from tracker.domain.handling import FORECASTER, Kind
 from tracker.domain.itinerary import Foreseen
-from tracker.domain.network import Departure, Facility, Side
+from tracker.domain.network import Departure, Facility, Mode, Side
 from tracker.domain.rules import IrregularityKind
 from tracker.forecasting import shipped
 from tracker.store import Store, Transaction
@@ -101,7 +102,8 @@ class Foresight:
                     Side(comes.carrier, comes.destination_terminal), Side(goes.carrier, goes.origin_terminal)
                 )
                 least_min = int(least / timedelta(minutes=1))
-                found[inbound, outbound] = outlook.missed(self._runs[inbound], self._runs[outbound], minimum=least_min)
+                runs = self._runs[inbound], self._runs[outbound]
+                found[inbound, outbound] = outlook.missed(*runs, takes=takes(least_min))
         return found
 
     def _hear(self, tx: Transaction, planned_on: frozenset[str], now: datetime) -> None:
@@ -140,6 +142,7 @@ def _run(departure: Departure) -> Run:
         cancelled=departure.cancelled,
         estimated=minutes(estimated) if estimated is not None else None,
         due=minutes(due) if due is not None else None,
+        by_road=departure.mode is Mode.ROAD,
     )
 
 

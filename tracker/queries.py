@@ -1,5 +1,6 @@
 """What anyone may read. Cards are whole: who shows one to a customer passes it through `tracker.domain.card.public`."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -130,7 +131,7 @@ _NOT_SHOWN = frozenset({Kind.REPLAN, Kind.ALERT, Kind.VOID})  # what they say st
 class Decisions:
     """Alerts of connections at risk that were opened and taken back, and pieces that got another way."""
 
-    alerts: int
+    alerts: Mapping[tuple[str, str], int]  # number and departure -> how often one was opened
     alerts_withdrawn: int
     replanned: int
 
@@ -292,13 +293,16 @@ class Queries:
         with self._store.reading() as tx:
             said = [msgspec.json.decode(f.body or "", type=SaidOfConnection) for f in tx.log.said_by(FORECASTER)]
             replanned = len(tx.log.said_by(REPLANNER))
-        standing: dict[tuple[int, str], bool] = {}
-        alerts = withdrawn = 0
+            numbers = tx.booked.piece_numbers({word.piece for word in said})
+        standing: dict[tuple[str, str], bool] = {}
+        alerts: Counter[tuple[str, str]] = Counter()
+        withdrawn = 0
         for word in said:
-            stood = standing.get((word.piece, word.outbound), False)
-            alerts += word.stands and not stood
+            connection = numbers[word.piece], word.outbound
+            stood = standing.get(connection, False)
+            alerts[connection] += word.stands and not stood
             withdrawn += stood and not word.stands
-            standing[word.piece, word.outbound] = word.stands
+            standing[connection] = word.stands
         return Decisions(alerts, withdrawn, replanned)
 
     def incidents(self) -> tuple[Incident, ...]:

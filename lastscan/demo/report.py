@@ -48,6 +48,12 @@ def _report(home: Path, engine: sa.Engine) -> dict[str, Any]:
     delivered = [card for card in cards if card.delivered]
     notices = DeliveryStore(engine).counts()
     decisions = queries.decisions()
+    missed = {
+        (card.number, i.subject)
+        for card in cards
+        for i in card.irregularities
+        if i.kind is IrregularityKind.MISSED_CONNECTION
+    }
     waiting = len(Outbox(store).unplanned(10_000))
     return {
         "shipments": len({row["shipment"] for row in booked}),
@@ -64,11 +70,11 @@ def _report(home: Path, engine: sa.Engine) -> dict[str, Any]:
         "scans_doubled": sum(times - 1 for times in committed.values()) + len(beeped) - len(set(beeped)),
         "min_scans_per_delivered_piece": min((_handlings(card) for card in delivered), default=0),
         "delivered": len(delivered),
-        "missed_connections": sum(
-            i.kind is IrregularityKind.MISSED_CONNECTION for card in cards for i in card.irregularities
-        ),
-        "alerts": decisions.alerts,
+        "missed_connections": len(missed),
+        "alerts": sum(decisions.alerts.values()),
         "alerts_withdrawn": decisions.alerts_withdrawn,
+        "alerts_borne_out": sum(times for connection, times in decisions.alerts.items() if connection in missed),
+        "misses_untold": len(missed - decisions.alerts.keys()),
         "replanned": decisions.replanned,
         "notices_due": notices.notices_due + waiting,
         "notices_sent": notices.notices_sent,

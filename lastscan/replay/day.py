@@ -240,7 +240,7 @@ class Day:
     def _weigh(self, bag: _Bag, at: int, now: int) -> Iterator[Decided]:
         """The chance that this leg will be missed: told to the desk, and to its owner when it is high."""
         inbound, run = bag.legs[at - 1], bag.legs[at]
-        chance = self._outlook.missed(inbound, run, minimum=self._minimum)
+        chance = self._outlook.missed(inbound, run, takes=(self._minimum,))
         self._look(bag, inbound, run, chance, now)
         before = bag.alerts.get(run.name)
         alert = follow(before, chance, self._threshold)
@@ -275,7 +275,7 @@ class Day:
         for _, bag in sorted(self._riders[run.name].items()):
             at = bag.legs.index(run)
             inbound = bag.legs[at - 1] if at else None
-            if inbound is not None and self._outlook.missed(inbound, run, minimum=self._minimum) >= MAY_BE_LATE:
+            if inbound is not None and self._outlook.missed(inbound, run, takes=(self._minimum,)) >= MAY_BE_LATE:
                 ready = tuple(moment + self._minimum for moment in self._outlook.arrival(inbound))
                 late.append((inbound.name, LateComer(ready, weight(bag.plan.value), self._left_behind(bag, at, now))))
             elif at + 1 < len(bag.legs):

@@ -33,6 +33,8 @@ KEYS = [
     "missed_connections",
     "alerts",
     "alerts_withdrawn",
+    "alerts_borne_out",
+    "misses_untold",
     "replanned",
     "notices_due",
     "notices_sent",
@@ -53,6 +55,8 @@ def test_a_small_demo_keeps_every_promise(played: Played) -> None:
     assert found["replanned"] >= found["missed_connections"] >= 1
     assert found["alerts"] >= 1  # of the miss, before it
     assert found["alerts_withdrawn"] <= found["alerts"]
+    assert found["alerts_borne_out"] >= 0.6 * found["alerts"]
+    assert found["misses_untold"] == 0
 
 
 def test_everybody_due_a_letter_has_one(played: Played) -> None:

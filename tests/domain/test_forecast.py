@@ -11,7 +11,8 @@ from tracker.domain.forecast.alert import CAUTIOUS, CUSTOMER, DESK, MOVED, Alert
 from tracker.domain.forecast.board import Board, Flown, Run, rotate
 from tracker.domain.forecast.fit import fit
 from tracker.domain.forecast.outlook import Outlook, chance_missed
-from tracker.domain.forecast.tables import Tables
+from tracker.domain.forecast.priors import road_lands, takes
+from tracker.domain.forecast.tables import Tables, median
 
 points = st.lists(st.integers(0, 600), min_size=1, max_size=24).map(lambda found: tuple(sorted(found)))
 
@@ -65,14 +66,41 @@ def test_once_both_are_known_nothing_is_left_to_chance(learned):
     inbound, outbound = run("XX1", "S01", "HUB", 0), run("XX2", "HUB", "S02", 100)
     inbound.left, inbound.landed, outbound.left = 0, 80, 100
     outlook = Outlook(learned, Board([inbound, outbound], learned.turn), 101)
-    assert outlook.missed(inbound, outbound, minimum=20) == 0
-    assert outlook.missed(inbound, outbound, minimum=21) == 1
+    assert outlook.missed(inbound, outbound, takes=(20,)) == 0
+    assert outlook.missed(inbound, outbound, takes=(21,)) == 1
 
 
 def test_what_is_still_in_the_air_when_the_next_one_leaves_has_missed_it(learned):
     inbound, outbound = run("XX1", "S01", "HUB", 0), run("XX2", "HUB", "S02", 100)
     inbound.left, outbound.left = 50, 100
-    assert Outlook(learned, Board([inbound, outbound], learned.turn), 100).missed(inbound, outbound, minimum=0) == 1
+    assert Outlook(learned, Board([inbound, outbound], learned.turn), 100).missed(inbound, outbound, takes=(0,)) == 1
+
+
+@given(st.integers(15, 900), st.integers(-120, 0), st.integers(0, 60))
+def test_a_road_leg_leaves_and_lands_by_its_own_sober_times_whatever_flights_taught(learned, block, before, late):
+    outbound = replace(run("XX1", "HUB", "S01", 0, block), by_road=True)
+    for tables in (learned, Tables()):
+        outlook = Outlook(tables, Board([outbound], tables.turn), before)
+        leaves, lands = outlook.departure(outbound), outlook.arrival(outbound)
+        assert median(leaves) <= 5
+        assert (leaves[-1], lands[0] >= 0.9 * block) == (30, True)
+        assert lands[-1] <= 1.4 * block + 30
+        on_its_way = replace(outbound, left=late)
+        (left,), there = outlook.departure(on_its_way), Outlook(tables, Board([on_its_way], {}), late)
+        assert left == late
+        assert there.arrival(on_its_way)[-1] <= late + 1.4 * block
+    assert road_lands(block) == tuple(sorted(road_lands(block)))
+
+
+def test_a_connection_that_needs_less_than_plans_give_it_is_the_less_missed_the_later_the_next_leaves(learned):
+    inbound, outbound = run("XX1", "S01", "HUB", 0), run("XX2", "HUB", "S02", 100)
+    chances = []
+    for gap in range(0, 70, 5):
+        inbound.left, inbound.landed, outbound.left = 0, 60, 60 + gap
+        outlook = Outlook(learned, Board([inbound, outbound], learned.turn), 200)
+        chances.append(outlook.missed(inbound, outbound, takes=takes(50)))
+    assert chances == sorted(chances, reverse=True)
+    assert (chances[3], chances[6], chances[8]) == (1.0, pytest.approx(0.4), 0.0)  # 15, 30 and 40 minutes
 
 
 def test_a_late_aircraft_makes_its_next_departure_late(learned):
@@ -89,7 +117,7 @@ def test_the_vehicle_that_brings_a_piece_on_time_or_late_does_not_leave_without_
     inbound, onward = run("XX1", "S01", "HUB", 0, 75, "N1"), run("XX2", "HUB", "S02", 100, 75, "N1")
     rotate([inbound, onward])
     inbound.left = 90
-    assert Outlook(learned, Board([inbound, onward], learned.turn), 100).missed(inbound, onward, minimum=20) == 0
+    assert Outlook(learned, Board([inbound, onward], learned.turn), 100).missed(inbound, onward, takes=(20,)) == 0
 
 
 @given(st.lists(st.floats(0, 1), max_size=40), st.sampled_from([DESK, CAUTIOUS, CUSTOMER]))

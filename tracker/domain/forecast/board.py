@@ -49,6 +49,7 @@ class Run:
     cancelled: bool = False
     estimated: int | None = None  # when who runs it says that it leaves
     due: int | None = None  # and lands
+    by_road: bool = False
     previous: "Run | None" = field(default=None, repr=False)  # the run that brings its vehicle here
     following: "Run | None" = field(default=None, repr=False)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tracker.domain.forecast.board import Board, Run
+from tracker.domain.forecast.priors import ROAD_LEAVES, road_lands
 from tracker.domain.forecast.tables import Key, Points, Tables, arrival_keys, departure_keys, median
 
 SURELY_SOON = (2, 5, 10, 20)
@@ -39,28 +40,42 @@ class Outlook:
         """The median of its arrival."""
         return median(self.arrival(run))
 
-    def missed(self, inbound: Run, outbound: Run, *, minimum: int) -> float:
+    def missed(self, inbound: Run, outbound: Run, *, takes: Points) -> float:
         """The chance that what comes in on one misses the other; 0 or 1 once that is certain. Of a cancelled one
-        it says nothing: who asks has to look first."""
+        it says nothing: who asks has to look first. `takes`: minutes from one to the other, equally likely."""
         if outbound.previous is inbound and outbound.left is None:
             return 0.0  # the vehicle that brings it takes it on
-        return chance_missed(self.arrival(inbound), self.departure(outbound), minimum)
+        lands, leaves = self.arrival(inbound), self.departure(outbound)
+        return sum(chance_missed(lands, leaves, minimum) for minimum in takes) / len(takes)
 
     def _departure(self, run: Run) -> Points:
         if run.left is not None:
             return (run.left,)
         board, now = self._board, self._now
-        return _after(now, board.base(run, now), _case(self._tables.leaving, departure_keys(board, run, now)))
+        late = ROAD_LEAVES if run.by_road else _case(self._tables.leaving, departure_keys(board, run, now))
+        return _after(now, board.base(run, now), late)
 
     def _arrival(self, run: Run) -> Points:
         board, now = self._board, self._now
         if run.landed is not None:
             return (run.landed,)
+        if run.by_road:
+            return self._arrival_by_road(run)
         if run.left is not None:
             plain = run.left + run.block if run.due is None else run.due
             return _after(now, plain, _case(self._tables.flying, arrival_keys(board, run, now)))
         plain = board.base(run, now) + run.block
         return _after(now, plain, _case(self._tables.landing, departure_keys(board, run, now)))
+
+    def _arrival_by_road(self, run: Run) -> Points:
+        """Who leaves late arrives late; what is estimated of its arrival is believed as far as a leg's length is."""
+        takes = road_lands(run.block)
+        if run.left is not None:
+            plain = run.left if run.due is None else run.due - run.block
+            return _after(self._now, plain, takes)
+        plain = self._board.base(run, self._now)
+        late = tuple(left + minutes for left, minutes in zip(ROAD_LEAVES, takes, strict=True))
+        return _after(self._now, plain, late)
 
 
 def chance_missed(inbound: Points, outbound: Points, minimum: int) -> float:
