@@ -86,9 +86,9 @@ def test_a_road_leg_leaves_and_lands_by_its_own_sober_times_whatever_flights_tau
         assert (leaves[-1], lands[0] >= 0.9 * block) == (30, True)
         assert lands[-1] <= 1.4 * block + 30
         on_its_way = replace(outbound, left=late)
-        (left,), there = outlook.departure(on_its_way), Outlook(tables, Board([on_its_way], {}), late)
-        assert left == late
-        assert there.arrival(on_its_way)[-1] <= late + 1.4 * block
+        then = Outlook(tables, Board([on_its_way], tables.turn), late)
+        assert then.departure(on_its_way) == (late,)
+        assert then.arrival(on_its_way)[-1] <= late + 1.4 * block
     assert road_lands(block) == tuple(sorted(road_lands(block)))
 
 
