@@ -9,7 +9,7 @@ from tracker.domain.notices import NoticeKind
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "notices.md").read_text(encoding="utf-8")
-TEMPLATES = ROOT / "notify" / "channels" / "email" / "templates"
+TEMPLATES = ROOT / "notify" / "templates"
 
 
 @pytest.mark.parametrize("kind", list(NoticeKind))

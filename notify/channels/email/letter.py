@@ -1,8 +1,7 @@
-"""A notice as a letter: the words of its kind, laid out as text and as HTML, in a MIME message with our headers."""
+"""A notice as a letter: its words laid out as text and as HTML, in a MIME message with our headers."""
 
 import re
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
@@ -17,9 +16,9 @@ from locales import Words, choose, languages, words
 from notify.channel import UnsayableError
 from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
+from notify.texts import Text, grouped, one_line, write
 from tracker.domain.shipment import PieceKind
 
-_S10 = re.compile(r"([A-Z]{2})(\d{4})(\d{4})(\d)([A-Z]{2})")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _LONGEST_NAME = 200
 
@@ -36,24 +35,11 @@ _HEADERS.map_to_type("list-unsubscribe", _AsItStands)
 _POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What is said, before any layout."""
-
-    subject: str
-    headline: str
-    happened: tuple[str, ...]
-    means: tuple[tuple[str, str], ...]  # label and value
-    do: tuple[str, ...]
-    again: str
-    good: bool  # good news or not: the colour of the headline's mark, never the only sign of it
-
-
 def compose(notice: OwedNotice, settings: MailSettings, *, key: str, written_at: datetime) -> EmailMessage:
     """The whole message. A hostile name, number or address cannot add a header, nor mark-up; what cannot be a
     header raises UnsayableError."""
     spoken = words(choose([notice.recipient.language]))
-    letter = write(notice, spoken, settings)
+    letter = write(notice, spoken, reply=bool(settings.reply_to))
     leave = settings.unsubscribe(notice) if settings.unsubscribe is not None else None
     facts = _layout_facts(notice, spoken, settings, letter, leave)
     message = EmailMessage(policy=_POLICY)
@@ -79,43 +65,6 @@ def compose(notice: OwedNotice, settings: MailSettings, *, key: str, written_at:
     return message
 
 
-def write(notice: OwedNotice, spoken: Words, settings: MailSettings) -> Letter:
-    """The words of the notice's kind, from `templates/<kind>.jinja`."""
-    said = (
-        _environment(html=False)
-        .get_template(f"{notice.kind}.jinja")
-        .make_module(
-            {
-                "_": spoken.say,
-                "bag": notice.piece_kind is PieceKind.BAG,
-                "reply": bool(settings.reply_to),
-                "why": spoken.why(notice.why, notice.places),
-                "place": spoken.place(notice.destination),
-                "window": spoken.window(*notice.window, notice.destination.zone) if notice.window else "",
-                "departure": _departure(notice.departure, spoken) if notice.departure else "",
-                "of": (notice.withdraws or "").partition(":")[0],
-                "missed": _run(notice.why.values.get("departure", "")),
-            }
-        )
-    )
-
-    def told(name: str) -> str:
-        return " ".join(str(getattr(said, name)).split())
-
-    def lines(name: str) -> tuple[str, ...]:
-        return tuple(" ".join(str(line).split()) for line in getattr(said, name) if str(line).strip())
-
-    return Letter(
-        subject=one_line(told("subject")),
-        headline=told("headline"),
-        happened=lines("happened"),
-        means=tuple((label, value) for label, value in getattr(said, "means") if value),  # noqa: B009 - a template's
-        do=lines("do"),
-        again=told("again"),
-        good=bool(getattr(said, "good")),  # noqa: B009
-    )
-
-
 def recipient(notice: OwedNotice) -> Address:
     """To whom: by name where the name is one, else by address alone."""
     address = (notice.recipient.email or "").strip()
@@ -132,31 +81,8 @@ def recipient(notice: OwedNotice) -> Address:
         ) from None
 
 
-def one_line(text: str) -> str:
-    return " ".join(_UNPRINTABLE.sub(" ", text).split())
-
-
-def grouped(number: str) -> str:
-    """As on the label: `LS 1234 5678 5 NL`. Other numbers stay as they are."""
-    found = _S10.fullmatch(number)
-    return " ".join(found.groups()) if found else one_line(number)
-
-
-def _run(departure: str) -> str:
-    """`LH716` of `LH716/2026-11-21`: the day is said in words where it matters."""
-    return departure.partition("/")[0]
-
-
-def _departure(departure: str, spoken: Words) -> str:
-    run, _, on = departure.partition("/")
-    try:
-        return spoken.say("{run}, {day}", run=run, day=spoken.day(date.fromisoformat(on)))
-    except ValueError:
-        return departure
-
-
 def _layout_facts(
-    notice: OwedNotice, spoken: Words, settings: MailSettings, letter: Letter, leave: str | None
+    notice: OwedNotice, spoken: Words, settings: MailSettings, letter: Text, leave: str | None
 ) -> dict[str, object]:
     page = f"{settings.pages}/t/{quote(notice.number, safe='')}"
     zones = {notice.destination.zone, *(place.zone for place in notice.places.values())}
@@ -185,11 +111,11 @@ def _own_name(tag: str) -> str:
 
 
 @cache
-def _environment(*, html: bool = True) -> Environment:
+def _environment() -> Environment:
     """Values are escaped in .html alone: a text is no mark-up."""
     return Environment(
         loader=PackageLoader("notify.channels.email"),
-        autoescape=(lambda name: bool(name and name.endswith(".html"))) if html else False,
+        autoescape=lambda name: bool(name and name.endswith(".html")),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

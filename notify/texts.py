@@ -1,0 +1,114 @@
+"""What a notice says in whole sentences: long for a letter, short for a phone. One template a kind in `templates/`."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from locales import Words
+from notify.owed import OwedNotice
+from tracker.domain.shipment import PieceKind
+
+_S10 = re.compile(r"([A-Z]{2})(\d{4})(\d{4})(\d)([A-Z]{2})")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_NOT_IN_GSM = str.maketrans({"–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "..."})
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What is said, before any layout. Every line is a whole sentence in the reader's language."""
+
+    subject: str
+    headline: str
+    happened: tuple[str, ...]
+    means: tuple[tuple[str, str], ...]  # label and value
+    do: tuple[str, ...]
+    again: str
+    short: str  # all of it in one or two sentences, with the number
+    good: bool  # good news or not: the colour of the headline's mark, never the only sign of it
+
+
+def write(notice: OwedNotice, spoken: Words, *, reply: bool = False) -> Text:
+    """The words of the notice's kind. `reply`: whether somebody reads an answer to it."""
+    said = (
+        _environment()
+        .get_template(f"{notice.kind}.jinja")
+        .make_module(
+            {
+                "_": spoken.say,
+                "bag": notice.piece_kind is PieceKind.BAG,
+                "reply": reply,
+                "number": one_line(notice.number),
+                "why": spoken.why(notice.why, notice.places),
+                "place": spoken.place(notice.destination),
+                "window": spoken.window(*notice.window, notice.destination.zone) if notice.window else "",
+                "departure": _departure(notice.departure, spoken) if notice.departure else "",
+                "run": _run(notice.departure or ""),
+                "of": (notice.withdraws or "").partition(":")[0],
+                "missed": _run(notice.why.values.get("departure", "")),
+            }
+        )
+    )
+
+    def told(name: str) -> str:
+        return " ".join(str(getattr(said, name)).split())
+
+    def lines(name: str) -> tuple[str, ...]:
+        return tuple(" ".join(str(line).split()) for line in getattr(said, name) if str(line).strip())
+
+    return Text(
+        subject=one_line(told("subject")),
+        headline=told("headline"),
+        happened=lines("happened"),
+        means=tuple((label, value) for label, value in getattr(said, "means") if value),  # noqa: B009 - a template's
+        do=lines("do"),
+        again=told("again"),
+        short=one_line(told("short")).translate(_NOT_IN_GSM),
+        good=bool(getattr(said, "good")),  # noqa: B009
+    )
+
+
+def short(notice: OwedNotice, spoken: Words) -> str:
+    """The whole notice in one or two sentences, for a phone or a list, without link or name.
+
+    In English at most one part of an SMS (160 letters of GSM-7), in Chinese at most two (2 × 67), where the names in
+    it are no longer than ours.
+    """
+    return write(notice, spoken).short
+
+
+def one_line(text: str) -> str:
+    return " ".join(_UNPRINTABLE.sub(" ", text).split())
+
+
+def grouped(number: str) -> str:
+    """As on the label: `LS 1234 5678 5 NL`. Other numbers stay as they are."""
+    found = _S10.fullmatch(number)
+    return " ".join(found.groups()) if found else one_line(number)
+
+
+def _run(departure: str) -> str:
+    """`LH716` of `LH716/2026-11-21`: the day is said in words where it matters."""
+    return departure.partition("/")[0]
+
+
+def _departure(departure: str, spoken: Words) -> str:
+    run, _, on = departure.partition("/")
+    try:
+        return spoken.say("{run}, {day}", run=run, day=spoken.day(date.fromisoformat(on)))
+    except ValueError:
+        return departure
+
+
+@cache
+def _environment() -> Environment:
+    """A text is no mark-up: whoever lays it out as mark-up escapes it."""
+    return Environment(
+        loader=PackageLoader("notify"),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
