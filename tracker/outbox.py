@@ -33,7 +33,10 @@ class OwedNotice:
     id: str
     kind: NoticeKind
     cause: str
+    account: str  # the shipper's
     number: str
+    seq: int  # among the notices of its piece, from 1, in the order they came to be owed
+    first_time: bool  # no notice of this kind was owed for its piece before
     piece_kind: PieceKind
     origin: Facility
     destination: Facility
@@ -127,7 +130,10 @@ def _owed(tx: Transaction, row: OwedRow, places: dict[str, Facility]) -> OwedNot
         id=row.id,
         kind=row.notice.kind,
         cause=row.cause,
+        account=tx.booked.account_of_piece(row.piece),
         number=piece.number,
+        seq=row.seq,
+        first_time=tx.owed.is_first(row),
         piece_kind=piece.kind,
         origin=places.get(piece.origin) or Facility(piece.origin),
         destination=destination,

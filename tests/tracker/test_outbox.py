@@ -1,5 +1,6 @@
 """What notify may lease, and whether it is still true when its turn comes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from tests.tracker.world import BAG_TAG, LATER, ONWARD, World, at
 from tracker.domain.handling import Kind
 from tracker.domain.notices import NOTICE_RULES, NoticeKind, Urgency
 from tracker.outbox import OwedNotice
+from tracker.store.owed import Debt
 
 
 @pytest.fixture
@@ -51,6 +53,24 @@ def test_what_is_owed_is_offered_oldest_first_and_as_many_as_asked_for(world: Wo
     world.fold()
     assert [notice.kind for notice in world.outbox.unplanned()] == ["out_for_delivery", "delivered"]
     assert [notice.kind for notice in world.outbox.unplanned(limit=1)] == ["out_for_delivery"]
+
+
+def test_what_is_owed_knows_whose_it_is_and_its_place_among_what_its_piece_owes(world: World) -> None:
+    world.with_network()
+    number = world.books_parcel()
+    tell(world, parcels_way(number))
+    world.fold()
+    owed = world.outbox.unplanned()
+    assert {notice.account for notice in owed} == {"demo"}
+    assert sorted(notice.seq for notice in owed) == [*range(1, len(owed) + 1)]
+    assert all(notice.first_time for notice in owed)
+    again = replace(owed[0], seq=len(owed) + 1)
+    with world.store.writing() as tx:
+        (row,) = [row for row in tx.owed.unplanned(9) if row.id == again.id]
+        debt = Debt(replace(row.notice, cause="once:more"), row.person, "p", row.piece, (), row.owed_at, row.expires_at)
+        tx.owed.owe([debt])
+    (last,) = [notice for notice in world.outbox.unplanned() if notice.cause == "once:more"]
+    assert (last.seq, last.first_time) == (again.seq, False)
 
 
 def test_a_miss_stands_while_it_is_open(world: World, missed: OwedNotice) -> None:

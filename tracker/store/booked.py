@@ -185,6 +185,11 @@ class BookedShipments:
         )
         return piece, tuple(msgspec.json.decode(row.booked_legs, type=list[Leg]))
 
+    def account_of_piece(self, id: int) -> str:
+        """Whose shipment this piece is of."""
+        query = sa.select(shipments.c.account).join(pieces, pieces.c.shipment == shipments.c.id)
+        return str(self._connection.execute(query.where(pieces.c.id == id)).scalar_one())
+
     def pieces_of(self, shipment: int) -> list[int]:
         query = sa.select(pieces.c.id).where(pieces.c.shipment == shipment).order_by(pieces.c.id)
         return list(self._connection.execute(query).scalars())

@@ -21,6 +21,7 @@ class OwedRow:
     cause: str
     person: int
     piece: int
+    seq: int  # among the notices of its piece, from 1, in the order they came to be owed
     notice: Notice
     channels: tuple[str, ...]
     owed_at: datetime
@@ -65,9 +66,15 @@ class OwedNotices:
         rows = self._connection.execute(_OWED, {WANTED: {debt.notice.cause for debt in debts}})
         known = {(row.cause, row.person) for row in rows}
         fresh = {(debt.notice.cause, debt.person): debt for debt in debts}
-        new = [_row(debt, muted=muted) for name, debt in fresh.items() if name not in known]
+        new = [debt for name, debt in fresh.items() if name not in known]
         if new:
-            self._connection.execute(sa.insert(outbox), new)
+            rows = self._connection.execute(_LAST, {WANTED: {debt.piece for debt in new}})
+            last = {row.piece: row.seq for row in rows}
+            owed = []
+            for debt in new:
+                last[debt.piece] = last.get(debt.piece, 0) + 1
+                owed.append(_row(debt, seq=last[debt.piece], muted=muted))
+            self._connection.execute(sa.insert(outbox), owed)
         return len(new)
 
     def unplanned(self, limit: int) -> list[OwedRow]:
@@ -80,6 +87,11 @@ class OwedNotices:
     def find(self, id: str) -> OwedRow | None:
         row = self._connection.execute(sa.select(outbox).where(outbox.c.id == id)).one_or_none()
         return _owed(row) if row else None
+
+    def is_first(self, row: OwedRow) -> bool:
+        """Whether no notice of this kind was owed for its piece before."""
+        earlier = (outbox.c.piece == row.piece) & (outbox.c.kind == row.notice.kind.value) & (outbox.c.seq < row.seq)
+        return self._connection.execute(sa.select(outbox.c.id).where(earlier).limit(1)).one_or_none() is None
 
     def outcome_of(self, cause: str, person: int) -> str | None:
         query = sa.select(outbox.c.outcome).where(outbox.c.cause == cause, outbox.c.person == person)
@@ -104,6 +116,7 @@ def _owed(row: sa.Row[tuple[object, ...]]) -> OwedRow:
         cause=row.cause,
         person=row.person,
         piece=row.piece,
+        seq=row.seq,
         notice=msgspec.json.decode(row.notice, type=Notice),
         channels=tuple(msgspec.json.decode(row.channels, type=list[str])),
         owed_at=row.owed_at,
@@ -112,12 +125,13 @@ def _owed(row: sa.Row[tuple[object, ...]]) -> OwedRow:
     )
 
 
-def _row(debt: Debt, *, muted: bool) -> dict[str, object]:
+def _row(debt: Debt, *, seq: int, muted: bool) -> dict[str, object]:
     return {
         "id": debt.id,
         "cause": debt.notice.cause,
         "person": debt.person,
         "piece": debt.piece,
+        "seq": seq,
         "kind": debt.notice.kind.value,
         "notice": msgspec.json.encode(debt.notice).decode(),
         "channels": msgspec.json.encode(debt.channels).decode(),
@@ -130,4 +144,9 @@ def _row(debt: Debt, *, muted: bool) -> dict[str, object]:
 
 MUTED = "muted"
 _OWED = sa.select(outbox.c.cause, outbox.c.person).where(among(outbox.c.cause))
+_LAST = (
+    sa.select(outbox.c.piece, sa.func.max(outbox.c.seq).label("seq"))
+    .where(among(outbox.c.piece))
+    .group_by(outbox.c.piece)
+)
 _FORGET_MUTED = sa.delete(outbox).where(among(outbox.c.cause), outbox.c.outcome == MUTED).returning(outbox.c.cause)

@@ -408,6 +408,7 @@ outbox = Table(
     Column("cause", Text, nullable=False),
     Column("person", ForeignKey("people.id"), nullable=False),
     Column("piece", ForeignKey("pieces.id"), nullable=False, index=True),
+    Column("seq", Integer, nullable=False),  # among those of its piece, from 1
     Column("kind", Text, nullable=False),
     Column("notice", Text, nullable=False),
     Column("channels", Text, nullable=False),

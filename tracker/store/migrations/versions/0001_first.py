@@ -358,6 +358,7 @@ def upgrade() -> None:
     sa.Column('cause', sa.Text(), nullable=False),
     sa.Column('person', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('seq', sa.Integer(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('notice', sa.Text(), nullable=False),
     sa.Column('channels', sa.Text(), nullable=False),
