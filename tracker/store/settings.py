@@ -14,6 +14,9 @@ NUMBERED = "pieces_numbered"
 NUMBER_KEY = "number_key"
 """What scatters them; no two installations have the same."""
 
+JUDGED_AT = "judged_at"
+"""The latest hour our clock showed, RFC 3339 in UTC, to the minute or so: it may have been wrong."""
+
 _GENERATION = "generation"
 _GET = sa.select(meta.c.value).where(meta.c.name == sa.bindparam("wanted"))
 _GET_ALL = sa.select(meta.c.name, meta.c.value).where(among(meta.c.name))

@@ -279,6 +279,12 @@ class Timelines:
         query = sa.select(timelines.c.piece).where(timelines.c.judge_again_at <= now)
         return list(self._connection.execute(query.order_by(timelines.c.judge_again_at).limit(limit)).scalars())
 
+    def judge_all_under_way(self, now: datetime) -> None:
+        """All that is not delivered is due by now."""
+        later = timelines.c.judge_again_at.is_(None) | (timelines.c.judge_again_at > now)
+        under_way = timelines.c.state != State.DELIVERED.value
+        self._connection.execute(sa.update(timelines).where(under_way, later).values(judge_again_at=now))
+
     def due_among(self, pieces: Collection[int], now: datetime) -> list[int]:
         """Which of these pieces are due for judgement by now."""
         query = sa.select(timelines.c.piece).where(among(timelines.c.piece), timelines.c.judge_again_at <= now)
