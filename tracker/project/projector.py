@@ -17,7 +17,7 @@ from tracker.store.settings import JUDGED_AT
 log = structlog.get_logger()
 
 _SET_BACK = timedelta(minutes=5)  # less is two machines that differ
-_MINDED_EVERY = timedelta(minutes=1)
+_MINDED_EVERY = timedelta(minutes=5)
 
 
 class Projector:
@@ -67,7 +67,7 @@ class Projector:
 
     def _mind_the_clock(self) -> None:
         """Has every piece under way judged again after our clock was set back by more than `_SET_BACK`: what was judged
-        while it was ahead rests on an hour that has not come. The latest hour is kept once a minute.
+        while it was ahead rests on an hour that has not come. The latest hour is kept every five minutes.
         """
         now = self._clock.now()
         if self._minded_at is not None and self._minded_at <= now < self._minded_at + _MINDED_EVERY:
