@@ -21,6 +21,7 @@ from tracker.store.network import KnownNetwork, NetworkTables
 from tracker.store.owed import OwedNotices
 from tracker.store.settings import Meta
 from tracker.store.timelines import Timelines
+from tracker.store.viewers import Viewers
 
 
 class Transaction:
@@ -37,6 +38,7 @@ class Transaction:
         self.timelines = Timelines(connection)
         self.containers = Containers(connection)
         self.owed = OwedNotices(connection)
+        self.viewers = Viewers(connection)
 
     @contextmanager
     def part(self) -> Iterator[None]:

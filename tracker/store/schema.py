@@ -298,6 +298,41 @@ answers = Table(
     Column("made_at", Instant, nullable=False),
 )
 
+# Who may see more of a piece than its number shows. Links and cookies are kept as digests only.
+
+links = Table(
+    "links",
+    metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("person", ForeignKey("people.id"), primary_key=True),
+    Column("form", Text, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("digest", Text, unique=True),
+    sqlite_with_rowid=False,
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("person", ForeignKey("people.id"), nullable=False),
+    Column("form", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("ends_at", Instant, nullable=False, index=True),
+    Index("views_of_piece", "piece"),
+    sqlite_with_rowid=False,
+)
+
+tries = Table(
+    "tries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("tried_at", Instant, nullable=False),
+    Index("tries_of", "subject", "tried_at"),
+)
+
 # Derived: how far each reader of the log is, and what it made of it.
 
 readers = Table(

@@ -382,6 +382,39 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.create_index('irregularities_about', 'irregularities', ['subject', 'kind'], unique=False)
+    op.create_table('links',
+    sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('person', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('form', sa.Text(), nullable=False),
+    sa.Column('generation', sa.Integer(), nullable=False),
+    sa.Column('digest', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
+    sa.PrimaryKeyConstraint('piece', 'person', 'form'),
+    sa.UniqueConstraint('digest'),
+    sqlite_with_rowid=False
+    )
+    op.create_table('views',
+    sa.Column('session', sa.Text(), nullable=False),
+    sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('person', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('form', sa.Text(), nullable=False),
+    sa.Column('by', sa.Text(), nullable=False),
+    sa.Column('ends_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
+    sa.PrimaryKeyConstraint('session', 'piece'),
+    sqlite_with_rowid=False
+    )
+    op.create_index(op.f('ix_views_ends_at'), 'views', ['ends_at'], unique=False)
+    op.create_index('views_of_piece', 'views', ['piece'], unique=False)
+    op.create_table('tries',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('tried_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('tries_of', 'tries', ['subject', 'tried_at'], unique=False)
     op.create_table('planned_rides',
     sa.Column('departure', sa.Text(), nullable=False),
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -420,6 +453,12 @@ def downgrade() -> None:
     op.drop_table('updates')
     op.drop_index(op.f('ix_timelines_judge_again_at'), table_name='timelines')
     op.drop_table('timelines')
+    op.drop_index('tries_of', table_name='tries')
+    op.drop_table('tries')
+    op.drop_index('views_of_piece', table_name='views')
+    op.drop_index(op.f('ix_views_ends_at'), table_name='views')
+    op.drop_table('views')
+    op.drop_table('links')
     op.drop_index('planned_rides_by_piece', table_name='planned_rides')
     op.drop_table('planned_rides')
     op.drop_table('piece_facts')
