@@ -1,18 +1,22 @@
-"""Who wants no more notices of a kind, and the links by which they say so: RFC 8058, without account or login.
+"""What recipients wish, and the links by which they say so, without account or login; one click leaves (RFC 8058).
 
-A link speaks for an address and a kind, as the letter that carries it was sent to one and is of the other. The
-pseudonym of a person would not do: each booking draws a new one, so leaving would end with the parcel.
+A link speaks for an address, as the letter that carries it was sent to one; and for the kind and the piece that letter
+was about. The pseudonym of a person would not do: each booking draws a new one, so a wish would end with the parcel.
 """
 
 import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
-from notify.store.opt_outs import OptOutStore
+from notify.store.wishes import WishStore
+from notify.wishes.hours import QUIET_FROM, QUIET_UNTIL
+from notify.wishes.wishes import PERSONAL, Wishes
+from notify.wishes.words import Answer, answer
 from tracker.domain.notices import NOTICE_RULES, NoticeKind
 
 if TYPE_CHECKING:
@@ -31,84 +35,165 @@ class Wish:
 
     address: str
     kind: NoticeKind
-    left: bool
+    number: str  # of the piece its letter was about; empty: of none
+    wishes: Wishes
+
+    @property
+    def left(self) -> bool:
+        return self.wishes.has_left(self.kind)
+
+    @property
+    def muted(self) -> bool:
+        return self.number in self.wishes.muted
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What somebody chose on the page of their wishes: all of it, so what is not here is as for everybody."""
+
+    language: str | None = None
+    zone: str | None = None
+    quiet_from: time = QUIET_FROM
+    quiet_until: time = QUIET_UNTIL
+    paused_until: date | None = None  # the first day, in their zone, on which they want to hear again
+    off: frozenset[tuple[NoticeKind, str]] = frozenset()  # of what the page showed, what has no tick
+    on: frozenset[tuple[NoticeKind, str]] = frozenset()  # and what has
+    everywhere: bool = False
 
 
 class Preferences:
-    """What recipients have left. The key makes links and digests: with another one, old links and wishes are lost."""
+    """What addresses wish. The key makes links and digests: with another one, old links and wishes are lost."""
 
     def __init__(self, engine: "Engine", key: bytes) -> None:
         if not key:
             raise ValueError("the key of the preferences is empty, so anybody could make links: restore it")
-        self._opt_outs = OptOutStore(engine)
+        self._wishes = WishStore(engine)
         self._key = key
 
-    def token_for(self, address: str, kind: NoticeKind) -> str | None:
-        """The same for ever for one address and for all kinds that are left together; None where nobody may leave.
+    # For who sends
+
+    def digest(self, address: str) -> str:
+        """Names an address, however it is written, to nobody without the key."""
+        return _text(self._digest(address))
+
+    def of(self, addresses: Collection[str]) -> dict[str, Wishes]:
+        """What is wished at each of these, which are digests."""
+        return self._wishes.of(addresses)
+
+    def has_left(self, address: str, kind: NoticeKind) -> bool:
+        """Whether a notice of this kind must not be sent to this address."""
+        digest = self.digest(address)
+        return self._wishes.of([digest])[digest].has_left(kind)
+
+    # By the link in a letter
+
+    def token_for(self, address: str, kind: NoticeKind, number: str = "") -> str | None:
+        """The same for ever for one address, one piece, and all kinds that are left together; None where nobody may
+        leave.
 
         Letters, digits, `-` and `_`. Without the key it tells nobody whose it is.
         """
         left_with = NOTICE_RULES[kind].left_with
-        return None if left_with is None else self._token(self._digest(address), left_with)
+        return None if left_with is None else self._token(self._digest(address), left_with, number)
 
     def read(self, token: str) -> Wish | None:
         """What the link is about; None if it is not ours to the letter. Changes nothing."""
         found = self._opened(token)
         if found is None:
             return None
-        address, kind = found
-        return Wish(address, kind, self._opt_outs.since(address=address, kind=kind) is not None)
+        address, kind, number = found
+        return Wish(address, kind, number, self._wishes.of([address])[address])
 
     def leave(self, token: str, now: datetime) -> Wish | None:
-        """From now on nothing of this kind is sent there. Leaving twice is leaving once; None as for `read`."""
+        """From now on nothing of this kind goes to its reader, by any channel. Leaving twice is leaving once; None as
+        for `read`."""
         found = self._opened(token)
-        if found is None:
-            return None
-        address, kind = found
-        self._opt_outs.add(address=address, kind=kind, since=now)
-        return Wish(address, kind, left=True)
+        if found is not None:
+            address, kind, _ = found
+            self._wishes.switch(address, now, off={(kind, channel) for channel in PERSONAL})
+        return self.read(token)
 
-    def come_back(self, token: str) -> Wish | None:
+    def come_back(self, token: str, now: datetime) -> Wish | None:
         """What is owed from now on is sent again; what was not sent meanwhile is not made up for."""
         found = self._opened(token)
+        if found is not None:
+            address, kind, _ = found
+            self._wishes.switch(address, now, on={(kind, channel) for channel in PERSONAL})
+        return self.read(token)
+
+    def mute(self, token: str, now: datetime) -> Wish | None:
+        """From now on nothing more about the piece of its letter, as far as its reader may choose."""
+        found = self._opened(token)
+        if found is not None and found[2]:
+            self._wishes.mute(found[0], found[2], now)
+        return self.read(token)
+
+    def unmute(self, token: str, number: str) -> Wish | None:
+        """Any piece that was muted by this address."""
+        found = self._opened(token)
+        if found is not None:
+            self._wishes.unmute(found[0], number)
+        return self.read(token)
+
+    def save(self, token: str, choice: Choice, now: datetime) -> Wish | None:
+        """Everything the page shows, at once. A kind without any tick is left by every channel."""
+        found = self._opened(token)
         if found is None:
             return None
-        address, kind = found
-        self._opt_outs.remove(address=address, kind=kind)
-        return Wish(address, kind, left=False)
+        off = set(choice.off)
+        for kind in {kind for kind, _ in off} - {kind for kind, _ in choice.on}:
+            off |= {(kind, channel) for channel in PERSONAL}
+        wishes = Wishes(choice.language, choice.zone, choice.quiet_from, choice.quiet_until)
+        said = {
+            "language": choice.language,
+            "zone": choice.zone,
+            "quiet_from": choice.quiet_from,
+            "quiet_until": choice.quiet_until,
+            "paused_until": wishes.hours("UTC").begins(choice.paused_until) if choice.paused_until else None,
+            "everywhere": choice.everywhere,
+        }
+        self._wishes.save(found[0], now, said, off={*off}, on={*choice.on})
+        return self.read(token)
 
-    def has_left(self, address: str, kind: NoticeKind) -> bool:
-        """Whether a notice of this kind must not be sent to this address."""
-        left_with = NOTICE_RULES[kind].left_with
-        if left_with is None:
-            return False
-        return self._opt_outs.since(address=_text(self._digest(address)), kind=left_with) is not None
+    # By a text message
 
-    # Tokens: digest of the address, signature, kind
+    def answered(self, number: str, text: str, now: datetime) -> Answer | None:
+        """Does what a text message from this number asks for: after STOP nothing goes to it, until START. None for any
+        other text, which is for a person to read. The caller owes each answer but None one confirmation."""
+        asked = answer(text)
+        if asked in (Answer.STOP, Answer.START):
+            self._wishes.say(self.digest(number), now, stopped=asked is Answer.STOP)
+        return asked
 
-    def _token(self, digest: bytes, kind: NoticeKind) -> str:
-        return _text(digest + self._signature(digest, kind) + kind.encode())
+    # Tokens: digest of the address, signature, kind, and after a blank the number
 
-    def _opened(self, token: str) -> tuple[str, NoticeKind] | None:
-        """Digest of the address, and kind."""
+    def _token(self, digest: bytes, kind: NoticeKind, number: str) -> str:
+        about = f"{kind} {number}" if number else str(kind)
+        return _text(digest + self._signature(digest, about) + about.encode())
+
+    def _opened(self, token: str) -> tuple[str, NoticeKind, str] | None:
+        """Digest of the address, kind, and number of the piece."""
         if len(token) > LONGEST or not token.isascii():
             return None
         try:
             parts = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-            digest, signature, kind = parts[:BYTES], parts[BYTES : 2 * BYTES], NoticeKind(parts[2 * BYTES :].decode())
+            digest, signature, about = parts[:BYTES], parts[BYTES : 2 * BYTES], parts[2 * BYTES :].decode()
+            kind, _, number = about.partition(" ")
+            left_with = NoticeKind(kind)
         except (binascii.Error, ValueError):
             return None
-        if not hmac.compare_digest(signature, self._signature(digest, kind)):
+        if not hmac.compare_digest(signature, self._signature(digest, about)):
             return None
-        if not hmac.compare_digest(token, self._token(digest, kind)):  # base64 has several spellings for the same bytes
+        whole = self._token(digest, left_with, number)
+        if not hmac.compare_digest(token, whole):  # base64 has several spellings for the same bytes
             return None
-        return (_text(digest), kind) if NOTICE_RULES[kind].left_with is kind else None
+        return (_text(digest), left_with, number) if NOTICE_RULES[left_with].left_with is left_with else None
 
     def _digest(self, address: str) -> bytes:
         return self._mac("address", address.strip().casefold().encode(errors="surrogatepass"))
 
-    def _signature(self, digest: bytes, kind: NoticeKind) -> bytes:
-        return self._mac("leave", digest + kind.encode())
+    def _signature(self, digest: bytes, about: str) -> bytes:
+        return self._mac("leave", digest + about.encode())
 
     def _mac(self, purpose: str, said: bytes) -> bytes:
         """Each purpose has a key of its own, so that none of its MACs is ever good for another."""

@@ -284,7 +284,7 @@ class World:
                 self.preferences.leave(token, self.clock.real())
                 self._left[address, left_with] = self.time.now
             else:
-                self.preferences.come_back(token)
+                self.preferences.come_back(token, self.clock.real())
         except SQLAlchemyError:
             pass  # the page says so, and they try another day
 

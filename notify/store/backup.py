@@ -4,11 +4,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from notify.store.schema import deliveries, opt_outs, proofs
+from notify.store.schema import deliveries, mutes, proofs, switched_off, wishes
 
 
 def take_over(before: sa.Connection, restored: sa.Connection) -> bool:
-    """Deliveries, proofs and opt-outs as they stood in `before`, the later self of what was restored.
+    """Deliveries, proofs and wishes as they stood in `before`, the later self of what was restored.
 
     False, and nothing is done, where its proofs do not go on from those of the backup.
     """
@@ -17,7 +17,7 @@ def take_over(before: sa.Connection, restored: sa.Connection) -> bool:
         same = before.execute(sa.select(proofs.c.hash).where(proofs.c.pos == last.pos)).scalar_one_or_none()
         if same != last.hash:
             return False
-    for table in (deliveries, proofs, opt_outs):
+    for table in (deliveries, proofs, wishes, switched_off, mutes):
         restored.execute(sa.delete(table))
         rows = [dict(row._mapping) for row in before.execute(sa.select(table))]
         if rows:

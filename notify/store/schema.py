@@ -1,4 +1,4 @@
-"""The tables notify owns: deliveries, which change, proofs, which never do, and who wants no more of what.
+"""The tables notify owns: deliveries, which change, proofs, which never do, and what people wish.
 
 The migrations are the tracker's, one history for one database; a test there holds the two together.
 """
@@ -6,7 +6,7 @@ The migrations are the tracker's, one history for one database; a test there hol
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -85,10 +85,33 @@ proofs = Table(
     sa.UniqueConstraint("delivery", "attempt"),
 )
 
-opt_outs = Table(
-    "opt_outs",
+wishes = Table(
+    "wishes",
     metadata,
     Column("address", Text, primary_key=True),  # HMAC, as in a proof, under a key of its own
-    Column("kind", Text, primary_key=True),  # the one that was left; others may go with it
+    Column("language", Text),  # null, here and below: as everybody who says nothing
+    Column("zone", Text),
+    Column("quiet_from", Integer),  # minutes since midnight by the clocks there
+    Column("quiet_until", Integer),
+    Column("paused_until", Instant),  # business time
+    Column("everywhere", Boolean, nullable=False, server_default=sa.false()),
+    Column("stopped", Boolean, nullable=False, server_default=sa.false()),  # the number answered STOP
+    Column("changed_at", Instant, nullable=False),
+)
+
+switched_off = Table(
+    "switched_off",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # the one that is left; others may go with it
+    Column("channel", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("number", Text, primary_key=True),  # of a piece
     Column("since", Instant, nullable=False),
 )

@@ -354,7 +354,7 @@ def test_who_comes_back_hears_what_is_owed_from_then_on_and_nothing_older():
     world = World(owed(NoticeKind.DELIVERED))
     token = left(world, NoticeKind.DELIVERED)
     world.step()
-    world.preferences.come_back(token)
+    world.preferences.come_back(token, AT)
     world.outbox.owe(owed(NoticeKind.DELIVERED, id="later"))
     world.step()
     assert world.outbox.outcomes == {"notice-1": "opted_out", "later": "accepted"}

@@ -4,16 +4,18 @@ import base64
 import re
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.preferences import LONGEST, Preferences, Wish
-from notify.store.opt_outs import OptOutStore
-from notify.store.schema import opt_outs
+from notify.preferences import LONGEST, Choice, Preferences, Wish
+from notify.store.schema import switched_off, wishes
+from notify.store.wishes import WishStore
+from notify.wishes.wishes import PERSONAL, Wishes
+from notify.wishes.words import Answer
 from tests.notify.world import AT, memory_engine
 from tracker.domain.notices import NOTICE_RULES, NoticeKind
 
@@ -64,7 +66,7 @@ def test_a_link_changed_in_any_letter_is_none_of_ours(place):
 
 @given(st.one_of(st.text(max_size=LONGEST + 10), st.text(URL_SAFE + "=.", max_size=LONGEST + 10)))
 def test_anything_else_is_none_of_ours(said):
-    assert HERE.read(said) is HERE.leave(said, AT) is HERE.come_back(said) is None
+    assert HERE.read(said) is HERE.leave(said, AT) is HERE.come_back(said, AT) is None
 
 
 @pytest.mark.parametrize("near", [LINK[:-1], LINK + "A", LINK + "=", LINK + " ", " " + LINK, LINK + "\n", LINK.lower()])
@@ -130,8 +132,8 @@ def test_reading_changes_nothing_and_leaving_and_coming_back_say_what_stands(pre
     assert preferences.read(link).left is False
     assert preferences.leave(link, AT).left is True
     assert preferences.read(link).left is True
-    assert preferences.come_back(link).left is False
-    assert preferences.read(link) == Wish(preferences.read(link).address, DELIVERED, left=False)
+    assert preferences.come_back(link, AT).left is False
+    assert preferences.read(link) == Wish(preferences.digest(ADA), DELIVERED, "", Wishes())
     assert not preferences.has_left(ADA, DELIVERED)
 
 
@@ -139,9 +141,10 @@ def test_leaving_twice_is_leaving_once_and_coming_back_twice_too(preferences, en
     link = token(preferences)
     preferences.leave(link, AT)
     preferences.leave(link, AT + timedelta(days=1))
-    assert OptOutStore(engine).since(address=preferences.read(link).address, kind=DELIVERED) == AT
-    preferences.come_back(link)
-    preferences.come_back(link)
+    with engine.connect() as tx:
+        assert set(tx.execute(sa.select(switched_off.c.since)).scalars()) == {AT}
+    preferences.come_back(link, AT)
+    preferences.come_back(link, AT)
     assert not preferences.has_left(ADA, DELIVERED)
 
 
@@ -153,8 +156,9 @@ def test_another_process_with_the_same_key_sees_it_at_once(preferences, engine):
 def test_no_address_is_kept(preferences, engine):
     preferences.leave(token(preferences), AT)
     with engine.connect() as tx:
-        row = tx.execute(sa.select(opt_outs)).one()
-    assert "ada" not in str(row).lower()
+        rows = tx.execute(sa.select(switched_off)).all()
+    assert rows
+    assert "ada" not in str(rows).lower()
 
 
 def test_many_at_once_leave_once(preferences, engine):
@@ -165,4 +169,73 @@ def test_many_at_once_leave_once(preferences, engine):
     for one in leaving:
         one.join(20)
     with engine.connect() as tx:
-        assert len(tx.execute(sa.select(opt_outs)).all()) == 1
+        assert len(tx.execute(sa.select(switched_off)).all()) == len(PERSONAL)
+
+
+# --- Everything else one may wish ---------------------------------------------------------------------------
+
+
+CHOICE = Choice(
+    language="zh-Hans",
+    zone="Asia/Shanghai",
+    quiet_from=time(22, 30),
+    quiet_until=time(7),
+    paused_until=date(2026, 12, 1),
+    off=frozenset({(DELIVERED, "email"), (MISSED, "sms")}),
+    on=frozenset({(MISSED, "email")}),
+    everywhere=True,
+)
+
+
+def test_what_is_chosen_on_the_page_stands_for_the_address(preferences):
+    saved = preferences.save(token(preferences, kind=MISSED), CHOICE, AT).wishes
+    assert saved == preferences.read(token(preferences)).wishes
+    assert (saved.language, saved.zone, saved.everywhere) == ("zh-Hans", "Asia/Shanghai", True)
+    assert (saved.quiet_from, saved.quiet_until) == (time(22, 30), time(7))
+    assert saved.paused_until == datetime(2026, 11, 30, 16, tzinfo=UTC)  # midnight by their clocks
+    assert saved.has_left(DELIVERED)  # a line without a tick is left, by whatever channel
+    assert saved.off >= {(MISSED, "sms")}
+    assert not saved.has_left(MISSED)
+    assert preferences.of([preferences.digest(XIAOMING)]) == {preferences.digest(XIAOMING): Wishes()}
+
+
+def test_saving_again_takes_back_what_is_not_chosen_any_more(preferences):
+    link = token(preferences)
+    preferences.save(link, CHOICE, AT)
+    again = Choice(on=CHOICE.off | CHOICE.on)
+    assert preferences.save(link, again, AT).wishes == Wishes(off=frozenset({(DELIVERED, "sms"), (DELIVERED, "push")}))
+    preferences.come_back(link, AT)
+    assert preferences.read(link).wishes == Wishes()
+
+
+def test_a_letter_about_a_piece_can_be_answered_with_nothing_more_about_it(preferences):
+    link = preferences.token_for(ADA, DELIVERED, "LS123456785NL")
+    assert preferences.read(link).muted is False
+    assert preferences.mute(link, AT).muted is True
+    assert preferences.mute(link, AT).wishes.muted == {"LS123456785NL"}
+    assert preferences.mute(token(preferences), AT).wishes.muted == {
+        "LS123456785NL"
+    }  # a link about no piece mutes none
+    assert preferences.unmute(token(preferences), "LS123456785NL").wishes.muted == frozenset()
+
+
+@pytest.mark.parametrize(("words", "means"), [("Stop", Answer.STOP), ("帮助", Answer.HELP), ("where is it?", None)])
+def test_a_text_message_says_what_its_number_wishes(preferences, words, means):
+    assert preferences.answered("+491701234567", words, AT) is means
+    stands = preferences.of([preferences.digest("+491701234567")]).popitem()[1]
+    assert stands.stopped is (means is Answer.STOP)
+
+
+def test_start_undoes_stop_and_nothing_else(preferences):
+    preferences.save(token(preferences), CHOICE, AT)
+    before = preferences.read(token(preferences)).wishes
+    for words in ("STOP", "STOP", "START"):
+        preferences.answered(ADA, words, AT)
+    assert preferences.read(token(preferences)).wishes == before
+
+
+def test_a_kind_of_another_release_is_passed_over(preferences, engine):
+    WishStore(engine).switch(preferences.digest(ADA), AT, off={("telegram_sent", "email")})
+    assert preferences.read(token(preferences)).wishes == Wishes()
+    with engine.connect() as tx:
+        assert not tx.execute(sa.select(wishes)).all()

@@ -1,5 +1,6 @@
 """The link at the foot of a mail: one click leaves, a look changes nothing, and the way back is on the same page."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from flask.testing import FlaskClient
 from locales import words
 from notify.preferences import Preferences
 from notify.store.schema import metadata
+from notify.wishes.wishes import PERSONAL
 from tests.web.stand_in import NOON, House
 from tracker.clock import StoppedClock
 from tracker.domain.notices import NOTICE_RULES, NoticeKind
 from tracker.store.engine import open_engine, sqlite_url
 from web.app import create_app, live_of
-from web.leave import AGAIN, KINDS, ONE_CLICK
+from web.leave import AGAIN, CHANNELS, KINDS, MUTE, ONE_CLICK, TOLD, grid
 
 ADA = "ada@example.org"
 GROUPS = sorted({rule.left_with for rule in NOTICE_RULES.values() if rule.left_with is not None})
@@ -99,6 +101,84 @@ def test_the_button_on_the_page_leaves_and_the_next_one_comes_back(
     assert not preferences.has_left(ADA, NoticeKind.DELIVERED)
 
 
+WHOLE = {
+    "save": "yes",
+    "quiet_from": "22:30",
+    "quiet_until": "07:00",
+    "zone": "Asia/Shanghai",
+    "language": "zh-Hans",
+    "until": "2026-12-01",
+    "on": ["missed_connection/email"],
+}
+
+
+def test_what_is_saved_stands_and_is_what_the_page_shows_next(client: FlaskClient, preferences: Preferences) -> None:
+    answer = client.post(link(preferences), data=WHOLE)
+    assert answer.status_code == 200
+    assert "Saved." in answer.text
+    assert preferences.has_left(ADA, NoticeKind.DELIVERED)
+    assert not preferences.has_left(ADA, NoticeKind.MISSED_CONNECTION)
+    page = client.get(link(preferences)).text
+    for shown in (
+        'name="quiet_from" required value="22:30"',
+        'name="quiet_until" required value="07:00"',
+        '<option value="Asia/Shanghai" selected>',
+        '<option value="zh-Hans" lang="zh-Hans" selected>',
+        'value="2026-12-01"',
+    ):
+        assert shown in page
+    assert len(re.findall(r'name="on"[^>]* checked', page)) == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"quiet_from": "25:00"},
+        {"quiet_until": ""},
+        {"zone": "Europe/Atlantis"},
+        {"language": "xx"},
+        {"until": "2099-01-01"},
+        {"until": "soon"},
+    ],
+)
+def test_what_the_page_cannot_have_sent_changes_nothing(
+    client: FlaskClient, preferences: Preferences, nonsense: dict[str, str]
+) -> None:
+    assert client.post(link(preferences), data=WHOLE | nonsense).status_code == 400
+    assert not preferences.has_left(ADA, NoticeKind.DELIVERED)
+
+
+def test_a_box_the_page_does_not_have_is_no_tick(client: FlaskClient, preferences: Preferences) -> None:
+    client.post(link(preferences), data=WHOLE | {"on": ["delivered/sms", "delivered/pigeon", "x"]})
+    assert preferences.has_left(ADA, NoticeKind.DELIVERED)
+
+
+def test_a_day_that_is_past_is_no_pause(client: FlaskClient, preferences: Preferences) -> None:
+    client.post(link(preferences), data=WHOLE | {"until": "2020-01-01"})
+    wish = preferences.read(link(preferences).removeprefix("/u/"))
+    assert wish is not None
+    assert wish.wishes.paused_until is None
+
+
+def test_nothing_more_about_one_piece_and_again(client: FlaskClient, preferences: Preferences) -> None:
+    about = f"/u/{preferences.token_for(ADA, NoticeKind.DELIVERED, 'LS123456785NL')}"
+    assert "Only this one?" in client.get(about).text
+    assert "Only this one?" not in client.get(link(preferences)).text
+    muted = client.post(about, data=MUTE).text
+    assert 'name="unmute" value="LS123456785NL">Tell me again</button>' in muted
+    assert "Only this one?" not in muted
+    assert "Only this one?" in client.post(about, data={"unmute": "LS123456785NL"}).text
+
+
+def test_with_more_channels_there_is_a_column_for_each(preferences: Preferences) -> None:
+    wish = preferences.read(link(preferences).removeprefix("/u/"))
+    assert wish is not None
+    lines = dict(grid(wish, ["email", "sms"]))
+    delivered, out = lines[TOLD[NoticeKind.DELIVERED]], lines[TOLD[NoticeKind.OUT_FOR_DELIVERY]]
+    assert [box and box.ticked for box in delivered] == [True, None]  # it never goes by text message
+    assert [box and box.ticked for box in out] == [True, True]
+
+
 @pytest.mark.parametrize("kind", GROUPS)
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
 def test_the_page_names_the_kind_in_words_and_nobody(
@@ -108,11 +188,12 @@ def test_the_page_names_the_kind_in_words_and_nobody(
         answer = client.post(link(preferences, kind) + f"?lang={language}", data=data)
         assert words(language).say(KINDS[kind]) in answer.text
         assert f'<html lang="{language}">' in answer.text
-        assert not [part for part in ("ada", "example.org", ADA) if part in answer.text.lower()]
+        assert not [part for part in ("ada@", "example.org", ADA) if part in answer.text.lower()]
 
 
 def test_every_kind_that_is_left_by_itself_has_its_words() -> None:
-    assert sorted(KINDS) == GROUPS
+    assert sorted(KINDS) == sorted(TOLD) == GROUPS
+    assert {*PERSONAL} == {*CHANNELS}
 
 
 def test_the_page_speaks_the_readers_language(client: FlaskClient, preferences: Preferences) -> None:
