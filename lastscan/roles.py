@@ -29,6 +29,9 @@ log = structlog.get_logger()
 TRACKER = "tracker"
 """The name a tracker signs in at the broker with; further ones are `tracker-2` and so on. No device may have it."""
 
+LINKS = "links"
+"""The secret of a home that recipients' links are made with, which notify and web share."""
+
 Ready = Callable[[Mapping[str, Any]], None]
 """Called with the addresses a role can be reached at, once it can."""
 
@@ -129,6 +132,7 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
     from notify.owed import OwedNotice
     from notify.store.deliveries import DeliveryStore
     from tracker.outbox import Outbox
+    from tracker.recipients import Recipients
     from tracker.store import Store
 
     engine = home.migrated()
@@ -142,8 +146,14 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
         token = preferences.token_for(notice.recipient.email or "", notice.kind, notice.number)
         return None if token is None else f"{pages}/u/{token}"
 
+    recipients = Recipients(Store(engine), home.clock, key=home.secret(LINKS).encode())
+
+    def page(notice: OwedNotice) -> str | None:
+        token = recipients.link(notice.recipient.person, notice.number)
+        return None if token is None else f"{pages}/l/{token}"
+
     sender = os.environ.get("LASTSCAN_MAIL_FROM", "notices@example.org")
-    settings = MailSettings(sender=sender, pages=pages, unsubscribe=unsubscribe)
+    settings = MailSettings(sender=sender, pages=pages, unsubscribe=unsubscribe, page=page)
     channels: dict[str, Channel] = {"email": EmailChannel(MailServer.parse(smtp_url), settings)}
     run_notify(
         Outbox(Store(engine)),
@@ -164,6 +174,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.ingest import Ingest
     from tracker.network import Network
     from tracker.queries import Queries
+    from tracker.recipients import Recipients
     from tracker.store import Store
     from web.app import create_app
     from web.serve import serve
@@ -179,6 +190,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         devices=Devices(store, home.clock),
         door=Door(Ingest(store, Roll(store), home.clock, time.monotonic), home.clock),
         feeds=Network(store, home.clock),
+        recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
         demo=home.is_demo,
     )
     serve(app, host, port, stop, ready=lambda taken: ready({"web": f"http://{host}:{taken}"}))

@@ -78,6 +78,14 @@ class _Batch:
     patience: float = RESEND_AFTER
 
 
+@dataclass(slots=True)
+class _Greeting:
+    """A `hello` that no `ack` has answered yet, and when to say it again."""
+
+    due: float
+    patience: float = RESEND_AFTER
+
+
 class Handheld:
     """One device: `record` puts scans into its journal, the rest brings them to the tracker.
 
@@ -108,6 +116,7 @@ class Handheld:
         self._codes: OrderedDict[str, float] = OrderedDict()
         self._connected = False
         self._greeted: set[str] = set()  # epochs that had a `hello` on this connection
+        self._greetings: dict[str, _Greeting] = {}  # of those, the unanswered
         self._sent: dict[str, int] = {}  # highest number sent in order on this connection, by epoch
         self._flight: deque[_Batch] = deque()
         self._asked: OrderedDict[str, deque[tuple[int, int]]] = OrderedDict()  # ranges to send out of order
@@ -176,12 +185,13 @@ class Handheld:
             for epoch in self.journal.epochs
             if epoch is self.journal.current or _has_to_send(epoch) or self._unheard_of(epoch)
         ]
-        return [*self._greet(greeted), *self.tick(now)]
+        return [*self._greet(greeted, now), *self.tick(now)]
 
     def disconnected(self, now: float) -> list[Effect]:
         """The connection is gone, and with it all that was under way."""
         self._connected = False
         self._greeted.clear()
+        self._greetings.clear()
         self._sent.clear()
         self._flight.clear()
         self._asked.clear()
@@ -207,7 +217,12 @@ class Handheld:
         """Do what is due. Call it after `record` and at `next_tick`; calling it more often changes nothing."""
         if not self._connected:
             return []
-        out: list[Effect] = [*self._send_new(now), *self._resend(now), *self._send_asked(now)]
+        out: list[Effect] = [
+            *self._send_new(now),
+            *self._resend(now),
+            *self._send_asked(now),
+            *self._greet_again(now),
+        ]
         if now >= self._stranded_at:
             self._stranded_at = now + STRANDED_AGAIN_AFTER
             out += self._send_stranded(now)
@@ -215,8 +230,7 @@ class Handheld:
             self._status_at = now + STATUS_EVERY
             self.journal.keep_house(self.clock.stamp())
             out += self._status()
-            out += self._greet_anew(epoch for epoch in self.journal.epochs if self._unheard_of(epoch))
-        if self._flight and now >= self._progress_at + NEW_CONNECTION_AFTER:
+        if (self._flight or self._greetings) and now >= self._progress_at + NEW_CONNECTION_AFTER:
             self._progress_at = now
             out.append(Reconnect())
         return out
@@ -228,8 +242,11 @@ class Handheld:
         if self._may_send():
             return now
         due = [self._status_at, self._stranded_at]
+        due += [greeting.due for greeting in self._greetings.values()]
         if self._flight:
-            due += [self._flight[0].due, self._progress_at + NEW_CONNECTION_AFTER]
+            due.append(self._flight[0].due)
+        if self._flight or self._greetings:
+            due.append(self._progress_at + NEW_CONNECTION_AFTER)
         if self._asked:
             due.append(self._asked_at)
         return max(now, min(due))
@@ -282,7 +299,7 @@ class Handheld:
             # The restored database may not even know some epochs, so every one that is kept speaks up.
             speak_up = [each for each in self.journal.epochs if self._connected and self._unheard_of(each)]
         return [
-            *self._greet_anew(speak_up),
+            *self._greet_anew(speak_up, now),
             *(self._send_asked(now) if isinstance(answer, wire.Need) else []),
             *self.tick(now),
         ]
@@ -290,6 +307,8 @@ class Handheld:
     def _take(self, answer: wire.Answer, epoch: Epoch, now: float) -> None:
         match answer:
             case wire.Ack(upto=upto):
+                if self._greetings.pop(epoch.ep, None):
+                    self._progress_at = now
                 self._receipt(epoch, upto, answer.gen, now)
             case wire.Need(ranges=ranges):
                 asked = _within(ranges, epoch)
@@ -353,10 +372,11 @@ class Handheld:
                 if not records:
                     break
                 last = sent + len(records)
-                yield from self._greet([epoch])
+                yield from self._greet([epoch], now)
                 yield self._message(epoch, records)
                 self._sent[epoch.ep] = last
                 self._flight.append(_Batch(epoch, sent + 1, last, due=now + self._jittered(RESEND_AFTER)))
+                self._greetings.pop(epoch.ep, None)  # the batch is sent until an `ack` comes, which answers both
 
     def _resend(self, now: float) -> Iterator[bytes]:
         """The oldest batch, as it was, when its receipt is overdue."""
@@ -386,7 +406,7 @@ class Handheld:
         epoch = self.journal.epoch(ep)
         records = self._taken_from(ranges, epoch) if epoch else []
         if epoch and records:
-            yield from self._greet([epoch])
+            yield from self._greet([epoch], now)
             yield self._message(epoch, records)
         if not ranges or not epoch:
             del self._asked[ep]
@@ -431,29 +451,48 @@ class Handheld:
         stamp = self.clock.stamp()
         return wire.signed_batch(self._key, records, ep=epoch.ep, sent=stamp.wall, mono=stamp.mono, boot=stamp.boot)
 
-    def _greet(self, epochs: Iterable[Epoch]) -> Iterator[bytes]:
+    def _greet(self, epochs: Iterable[Epoch], now: float) -> Iterator[bytes]:
         for epoch in epochs:
             if epoch.ep not in self._greeted:
                 self._greeted.add(epoch.ep)
-                stamp = self.clock.stamp()
-                yield wire.encode(
-                    wire.Hello(
-                        v=1,
-                        ep=epoch.ep,
-                        first=epoch.first,
-                        last=epoch.given,
-                        boot=stamp.boot,
-                        mono=stamp.mono,
-                        wall=stamp.wall,
-                        sent=stamp.wall,
-                        fw=self._firmware,
-                    )
-                )
+                if not self._greetings and not self._flight:
+                    self._progress_at = now
+                self._greetings[epoch.ep] = _Greeting(now + self._jittered(RESEND_AFTER))
+                yield self._hello(epoch)
 
-    def _greet_anew(self, epochs: Iterable[Epoch]) -> Iterator[bytes]:
+    def _greet_anew(self, epochs: Iterable[Epoch], now: float) -> Iterator[bytes]:
         again = list(epochs)
         self._greeted.difference_update(epoch.ep for epoch in again)
-        return self._greet(again)
+        return self._greet(again, now)
+
+    def _greet_again(self, now: float) -> Iterator[bytes]:
+        """Each `hello` whose answer is overdue: without one we may not know that the tracker was restored."""
+        for ep, greeting in list(self._greetings.items()):
+            if now < greeting.due:
+                continue
+            epoch = self.journal.epoch(ep)
+            if epoch is None:
+                del self._greetings[ep]
+                continue
+            greeting.patience = min(RESEND_AT_MOST, greeting.patience * 2)
+            greeting.due = now + self._jittered(greeting.patience)
+            yield self._hello(epoch)
+
+    def _hello(self, epoch: Epoch) -> bytes:
+        stamp = self.clock.stamp()
+        return wire.encode(
+            wire.Hello(
+                v=1,
+                ep=epoch.ep,
+                first=epoch.first,
+                last=epoch.given,
+                boot=stamp.boot,
+                mono=stamp.mono,
+                wall=stamp.wall,
+                sent=stamp.wall,
+                fw=self._firmware,
+            )
+        )
 
     def _unheard_of(self, epoch: Epoch) -> bool:
         """Whether no tracker has spoken of this epoch since the last restore: it may have lost what it receipted."""

@@ -20,9 +20,11 @@ from web.limits import Lookups
 from web.live import LiveUpdates
 from web.pages import Fragments
 from web.problems import answer_errors, problem_pages
+from web.recipient import recipient_pages
 from web.same_origin import forms_come_from_here
 from web.sources import Bookings, Devices, Door, Feeds, Letter, Queries
 from web.track import track_pages
+from web.visitor import Recipients
 
 BODY_AT_MOST = 64 * 1024
 LIVE = "lastscan-live"
@@ -48,14 +50,15 @@ def create_app(
     devices: Devices | None = None,
     door: Door | None = None,
     feeds: Feeds | None = None,
+    recipients: Recipients | None = None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
 ) -> Flask:
     """A WSGI application. It opens nothing itself; `live_of(app).stop()` ends its streams before a server stops.
 
     With `devices` these may fetch their load lists, and with `door` send their scans; with `feeds` those may tell of
-    departures. With `demo` there are also `/demo` and, with `letters`, its mailbox, and every page says that all is
-    invented.
+    departures; with `recipients` those whose piece it is see more of it. With `demo` there are also `/demo` and, with
+    `letters`, its mailbox, and every page says that all is invented.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -64,7 +67,7 @@ def create_app(
     app.extensions[LIVE] = live
     lookups = Lookups(settings.lookups_per_minute)
     fragments = Fragments(app.jinja_env)
-    app.register_blueprint(track_pages(queries, live, lookups, fragments))
+    app.register_blueprint(track_pages(queries, live, lookups, fragments, recipients))
     app.register_blueprint(api(queries, bookings, lookups))
     app.register_blueprint(problem_pages())
     if devices is not None:
@@ -74,6 +77,8 @@ def create_app(
             app.register_blueprint(ldp(door, devices, guesses, Lookups(settings.requests_per_minute)))
     if feeds is not None:
         app.register_blueprint(departures(feeds))
+    if recipients is not None:
+        app.register_blueprint(recipient_pages(queries, recipients, lookups))
     if preferences is not None:
         app.register_blueprint(leave_pages(preferences, clock))
     if demo:

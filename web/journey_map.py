@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from locales import Words
-from tracker.domain.card import CardLeg, PieceCard, public
+from tracker.domain.card import CardLeg, Form, PieceCard, shown
 from tracker.domain.network import Facility
 from tracker.domain.timeline import State
 from web import places
@@ -25,9 +25,9 @@ class JourneyMap:
     labels: tuple[Label, ...]
 
 
-def journey_map(card: PieceCard, words: Words) -> JourneyMap | None:
-    """None where nothing on the way has a position a number alone may show."""
-    card = public(card)
+def journey_map(card: PieceCard, words: Words, form: Form = Form.PUBLIC) -> JourneyMap | None:
+    """None where nothing on the way has a position that may be shown in this form."""
+    card = shown(card, form)
     stops = {place.code: place for place in _stops(card) if _position(place) is not None}
     if not stops:
         return None

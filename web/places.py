@@ -38,12 +38,12 @@ def short(place: Facility, words: Words) -> str:
 
 
 def full(place: Facility, words: Words) -> str:
-    """City and country."""
+    """Its name, as far as it may be shown, and country."""
     if not place.country:
-        return short(place, words)
+        return words.say(LAST_HOP) if is_last(place) else place.name(words.tag)
     if is_last(place):
         return words.say(LAST_HOP_IN, country=words.country(place.country))
-    return words.say(WITH_COUNTRY, city=short(place, words), country=words.country(place.country))
+    return words.say(WITH_COUNTRY, city=place.name(words.tag), country=words.country(place.country))
 
 
 def route(origin: Facility, destination: Facility, words: Words) -> str:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from werkzeug.wrappers import Response as AnyResponse
 
 from locales import Words
-from tracker.domain.card import PieceCard, public
+from tracker.domain.card import Form, PieceCard, public
 from tracker.domain.errors import UnreadableLabelError
 from tracker.domain.ids import S10Number, identify, readings
 from tracker.domain.shipment import PieceKind
@@ -20,6 +20,8 @@ from web.pages import Fragments
 from web.problems import TooManyLookupsError
 from web.sources import Queries
 from web.view import track_view
+from web.viewer import viewer
+from web.visitor import Recipients, form_of, granted, session
 
 LONGEST = 64
 """Letters of a number that are looked at at all."""
@@ -37,20 +39,27 @@ class Choice:
     booked: str
 
 
-def track_pages(queries: Queries, live: LiveUpdates, lookups: Lookups, fragments: Fragments) -> Blueprint:
+def track_pages(
+    queries: Queries,
+    live: LiveUpdates,
+    lookups: Lookups,
+    fragments: Fragments,
+    recipients: Recipients | None = None,
+) -> Blueprint:
+    """With `recipients` there is more to see for those whose piece it is."""
     pages = Blueprint("track", __name__)
 
     @pages.get("/")
     def start() -> AnyResponse | str:
-        number = _bare(request.args.get("number", ""))
+        number = bare(request.args.get("number", ""))
         return redirect(url_for(".page", number=number), code=303) if number else render_template("start.html")
 
     @pages.get("/t/<number>")
     def page(number: str) -> AnyResponse | str:
         charge(lookups)
-        if number != _bare(number):
+        if number != bare(number):
             lang = spoken().tag if "lang" in request.args else None
-            return redirect(url_for(".page", number=_bare(number) or "-", lang=lang), code=302)
+            return redirect(url_for(".page", number=bare(number) or "-", lang=lang), code=302)
         words, found = spoken(), list(queries.candidates(number))
         if not found:
             return make_response(render_template("unknown.html", number=number, hint=typo_hint(number)), 404)
@@ -60,7 +69,11 @@ def track_pages(queries: Queries, live: LiveUpdates, lookups: Lookups, fragments
         card = next((card for card in found if str(card.journey) == asked), newest)
         others = [_choice(other, words) for other in found if other.journey != card.journey]
         watched = card.journey == newest.journey
-        return render_template("track.html", **_facts(card, words), others=others, watched=watched)
+        grant = granted(recipients, card)
+        facts = _facts(card, words, grant.form if grant is not None else Form.PUBLIC)
+        if recipients is not None:
+            facts |= {"viewer": viewer(recipients, grant, card, words), "provable": True}
+        return render_template("track.html", **facts, others=others, watched=watched)
 
     @pages.get("/t/<number>/events")
     def events(number: str) -> Response:
@@ -69,6 +82,7 @@ def track_pages(queries: Queries, live: LiveUpdates, lookups: Lookups, fragments
         if card is None:
             abort(404)
         name, words = card.number, spoken()
+        named = session() if recipients is not None else None
         stream = live.follow(name)
         if stream is None:
             return crowded()
@@ -82,7 +96,10 @@ def track_pages(queries: Queries, live: LiveUpdates, lookups: Lookups, fragments
             newest = queries.card(name)
             if newest is None:
                 return ""
-            return fragments.once((name, seq), "_piece.html", words, lambda: _facts(newest, words))
+            form = Form.PUBLIC
+            if recipients is not None and named is not None:  # asked anew each time: it may have ended meanwhile
+                form = form_of(recipients.grants(named), newest)
+            return fragments.once((name, seq, form), "_piece.html", words, lambda: _facts(newest, words, form))
 
         return stream_of(stream, first, draw)
 
@@ -103,8 +120,8 @@ def crowded() -> Response:
     return answer
 
 
-def _facts(card: PieceCard, words: Words) -> dict[str, Any]:
-    return {"piece": track_view(card, words), "map": journey_map(card, words)}
+def _facts(card: PieceCard, words: Words, form: Form) -> dict[str, Any]:
+    return {"piece": track_view(card, words, form), "map": journey_map(card, words, form)}
 
 
 def _choice(card: PieceCard, words: Words) -> Choice:
@@ -119,7 +136,7 @@ def _choice(card: PieceCard, words: Words) -> Choice:
     )
 
 
-def _bare(number: str) -> str:
+def bare(number: str) -> str:
     """As it is on the label, without blanks and hyphens, and no longer than any number is."""
     return "".join(letter for letter in number[:LONGEST] if letter.isalnum() and letter.isascii()).upper()
 
@@ -137,17 +154,17 @@ def typo_hint(number: str) -> str | None:
     say = spoken().say
     if readings(number):
         return None
-    bare = _bare(number).upper()
-    if len(bare) == 13 and bare[:2].isalpha() and bare[2:11].isdigit() and bare[11:].isalpha():
+    typed = bare(number)
+    if len(typed) == 13 and typed[:2].isalpha() and typed[2:11].isdigit() and typed[11:].isalpha():
         try:
-            S10Number.parse(bare)
+            S10Number.parse(typed)
         except UnreadableLabelError:
             return say(
                 "The check digit does not match: in {number} one of the digits is wrong, or two have changed places.",
-                number=places.spaced(bare),
+                number=places.spaced(typed),
             )
     if identify(number):  # another carrier's, which a shipper may have booked
         return None
-    if bare.isdigit() and bare:
-        return say("A bag tag has ten digits; this number has {count}.", count=len(bare))
+    if typed.isdigit():
+        return say("A bag tag has ten digits; this number has {count}.", count=len(typed))
     return say("A parcel's number looks like LS 1234 5678 5 NL, a bag's like 0220 208212.")

@@ -1,6 +1,6 @@
 """A card as a page shows it: every word said, every hour in the time of its place; a template works out nothing.
 
-Made from `tracker.domain.card.public` cards only, so nothing here knows more than a number alone may show.
+Made from cards in one of the forms of `tracker.domain.card`, so nothing here knows more than that form may show.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from locales import AT_A_TIME, Words
-from tracker.domain.card import CardEntry, CardLeg, Milestone, MilestoneStep, PieceCard, public
+from tracker.domain.card import CardEntry, CardLeg, Form, Milestone, MilestoneStep, PieceCard, shown
 from tracker.domain.handling import Kind
 from tracker.domain.network import Facility
 from tracker.domain.rules import BREAKS_THE_PLAN, Irregularity, IrregularityKind
@@ -115,9 +115,9 @@ def _by_day(lines: tuple[Line, ...]) -> list[tuple[str, list[Line]]]:
     return [(day, list(entries)) for day, entries in groupby(lines, key=lambda line: line.day)]
 
 
-def track_view(card: PieceCard, words: Words) -> TrackView:
-    """The customer's page of a card, in one language. The card is made public here, whatever it was."""
-    card = public(card)
+def track_view(card: PieceCard, words: Words, form: Form = Form.PUBLIC) -> TrackView:
+    """The customer's page of a card, in one language. The card is put into the form here, whatever it was."""
+    card = shown(card, form)
     open_troubles = tuple(_trouble(card, i, words) for i in card.irregularities if i.open)
     window, why = _window(card, words)
     lines = tuple(_line(card, entry, words) for entry in _newest_first(card))
@@ -243,7 +243,7 @@ def _verdict(card: PieceCard, words: Words) -> tuple[str, str | None]:
         return "bad", say("Late")
     if window is not None and window[1] > card.due_by:
         return "bad" if BREAKS_THE_PLAN & standing else "warn", say("Later than promised")
-    if IrregularityKind.HELD in standing:
+    if standing & _HELD:
         return "warn", say("Held")
     if window is None:
         return "plain", None
@@ -265,7 +265,7 @@ def _window(card: PieceCard, words: Words) -> tuple[str | None, str | None]:
         step = next((s for s in card.milestones if s.milestone is Milestone.DELIVERED), None)
         if step is None or step.reached_at is None:
             return None, None
-        if card.kind is PieceKind.BAG:
+        if not any(entry.kind == Kind.DELIVER and entry.day_only for entry in card.entries):
             return words.instant(step.reached_at, zone), None
         day, part = words.day(_day(step.reached_at, zone)), _part_of_day(step.reached_at, zone, words)
         return words.say(AT_A_TIME, day=day, time=part), None
@@ -342,11 +342,21 @@ def _trouble(card: PieceCard, found: Irregularity, words: Words) -> Trouble:
     )
 
 
+_HELD = frozenset(
+    {
+        IrregularityKind.HELD,
+        IrregularityKind.HELD_AT_CUSTOMS,
+        IrregularityKind.HELD_FOR_PAYMENT,
+        IrregularityKind.HELD_FOR_ADDRESS,
+    }
+)
+
+
 def _is_headline(card: PieceCard, found: Irregularity) -> bool:
     """Whether the page's headline is this very trouble."""
     if card.delivered or not found.open:
         return False
-    return found.kind is (IrregularityKind.HELD if card.held else IrregularityKind.MISSED_CONNECTION)
+    return found.kind in (_HELD if card.held else (IrregularityKind.MISSED_CONNECTION,))
 
 
 def _remedy(card: PieceCard, found: Irregularity, words: Words) -> str:

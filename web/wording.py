@@ -129,15 +129,19 @@ NEXT: dict[PieceKind, dict[str, str]] = {
     },
 }
 
-TROUBLES: dict[IrregularityKind, str] = {  # of those that a number alone shows
+TROUBLES: dict[IrregularityKind, str] = {  # of those that customers are told; what it is held for only its recipient
     IrregularityKind.MISSED_CONNECTION: sentence("It missed its connection in {place}"),
     IrregularityKind.LEG_CANCELLED: sentence("The departure it was planned on is cancelled"),
     IrregularityKind.LEG_DIVERTED: sentence("The departure it was planned on goes elsewhere"),
     IrregularityKind.MISSORTED: sentence("It came to the wrong place: {place}"),
     IrregularityKind.NEVER_INDUCTED: sentence("It was not handed over yet"),
     IrregularityKind.HELD: sentence("It is held at {place}"),
+    IrregularityKind.HELD_AT_CUSTOMS: sentence("Customs keep it at {place}"),
+    IrregularityKind.HELD_FOR_PAYMENT: sentence("It waits for a payment at {place}"),
+    IrregularityKind.HELD_FOR_ADDRESS: sentence("It waits at {place} for the right address"),
     IrregularityKind.DAMAGED: sentence("It was damaged"),
     IrregularityKind.ATTEMPT_FAILED: sentence("It could not be handed over"),
+    IrregularityKind.REFUSED: sentence("Whoever was there did not take it"),
     IrregularityKind.RETURNED: sentence("It is sent back"),
     IrregularityKind.LOST: sentence("It is lost"),
     IrregularityKind.LATE: sentence("It is later than we promised"),
@@ -160,6 +164,10 @@ REMEDIES: dict[IrregularityKind, str] = {
         "It travels as soon as its sender has handed it over; ask them if it is urgent."
     ),
     IrregularityKind.HELD: sentence("It goes on as soon as it is released; this page will say so."),
+    IrregularityKind.HELD_AT_CUSTOMS: sentence("It goes on as soon as customs release it; this page will say so."),
+    IrregularityKind.HELD_FOR_PAYMENT: sentence("It goes on as soon as what is owed for it is paid."),
+    IrregularityKind.HELD_FOR_ADDRESS: sentence("Tell us or whoever sent it the right address, and it goes on."),
+    IrregularityKind.REFUSED: sentence("It goes back to whoever sent it, unless you tell us otherwise."),
     IrregularityKind.DAMAGED: sentence("We are sorry. Whoever sent it can claim; we have kept what was seen."),
     IrregularityKind.ATTEMPT_FAILED: sentence("We try again on the next round. There is nothing you need to do."),
     IrregularityKind.RETURNED: sentence("It goes back to whoever sent it; ask them to send it again."),

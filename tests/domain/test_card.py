@@ -40,6 +40,7 @@ from tracker.domain.card import (
     PieceCard,
     ToldNotice,
     public,
+    recipients,
 )
 from tracker.domain.expectation import next_expected
 from tracker.domain.handling import Kind
@@ -199,6 +200,22 @@ def test_nor_in_any_other_story(events: tuple[Any, ...]) -> None:
     handed_over = {e.happened_at for e in odd if e.kind == Kind.DELIVER}
     handed_over -= {e.happened_at for e in odd if e.kind != Kind.DELIVER}
     assert not instants(shown) & handed_over
+
+
+HOUSE_ONLY = ("dev:", "h-osl", "9f3c", "AKE12345LH", "van-7", "S3")
+
+
+@given(stories(), st.booleans())
+@trade
+def test_its_recipient_sees_places_and_minutes_but_nothing_of_the_house(events: tuple[Any, ...], bag: bool) -> None:
+    card = card_of(Story(ADAS_BAG if bag else ADAS_PARCEL, events=events))
+    seen = recipients(card)
+    assert not [text for text in texts(seen) if any(secret in text for secret in HOUSE_ONLY)]
+    assert all(entry.event_key is None and entry.reason is None for entry in seen.entries)
+    assert [entry.happened_at for entry in seen.entries] == [entry.happened_at for entry in card.entries]
+    assert (seen.notices, seen.inside) == ((), ())
+    assert recipients(seen) == seen
+    assert public(seen) == public(card)  # and whoever sees less sees what they always see
 
 
 @given(stories(), st.booleans())

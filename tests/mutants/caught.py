@@ -6,6 +6,7 @@ CAUGHT = {
     "an_epoch_is_named_after_its_number": 7,  # I2
     "freed_on_puback": 1,  # I6
     "a_torn_record_is_left_lying": 36,  # I1
+    "any_bad_tail_is_torn": 459,  # I1
     "a_failed_flush_is_tried_again": 2,  # I3
     "a_refusal_is_not_written_down": 21,  # I3
     "a_receipted_record_is_removed_at_once": 4,  # I1
@@ -56,5 +57,5 @@ CAUGHT = {
     "a_notice_gets_a_fresh_id": 12,  # I5
 }
 
-NOT_YET = frozenset({"any_bad_tail_is_torn", "the_fence_is_not_checked"})
+NOT_YET = frozenset({"the_fence_is_not_checked"})
 """Planted, and caught by no seed looked at since the handheld speaks up again after a restore."""

@@ -69,6 +69,29 @@ def test_an_old_epoch_with_scans_greets_too_and_drains_first():
     assert [hello.ep for hello in hellos(handheld.connected(2.0))] == [new]
 
 
+def test_a_greeting_is_said_again_until_it_is_answered_and_then_never():
+    handheld = a_handheld()
+    handheld.connected(0.0)
+    ep = handheld.journal.current.ep
+    said, now = 0, 0.0
+    while now < 20.0:
+        now = handheld.next_tick(now) or now
+        said += len(hellos(handheld.tick(now)))
+    assert 3 <= said <= 6
+    handheld.heard(ack(ep, 0), now)
+    assert not hellos(handheld.tick(now + 10.0))
+
+
+def test_nobody_answers_a_greeting_so_the_connection_is_made_anew():
+    handheld = a_handheld()
+    handheld.connected(0.0)
+    said, now = [], 0.0
+    while now < 31.0:
+        now = max(now + 0.001, handheld.next_tick(now) or 0.0)
+        said += handheld.tick(now)
+    assert any(isinstance(each, Reconnect) for each in said)
+
+
 def test_off_line_nothing_is_said():
     handheld = a_handheld()
     scan(handheld, "A")

@@ -120,6 +120,23 @@ def tell_late(world: World, story: list[Step], rng: random.Random, *, now: float
 # --- the whole way --------------------------------------------------------------------------------------------------
 
 
+def test_what_was_judged_by_a_clock_that_ran_ahead_is_judged_again(world: World):
+    world.with_network()
+    number = world.books_parcel()
+    tell(world, [(number, Kind.ACCEPT, "sea-st", 1.0, {})], fold_each=True)
+    before = card(world, number)
+    world.clock.instant += timedelta(days=3)
+    while world.sweep.step():
+        pass
+    assert IrregularityKind.LATE in {i.kind for i in card(world, number).irregularities}
+    world.start()  # whoever set the clock right has started us anew
+    world.clock.instant -= timedelta(days=3)
+    while world.sweep.step():
+        pass
+    assert card(world, number).irregularities == before.irregularities
+    assert not rebuild(world.store, world.clock)
+
+
 def test_a_parcel_that_catches_everything_is_delivered_and_its_consignee_told_twice(world: World) -> None:
     world.with_network()
     number = world.books_parcel()

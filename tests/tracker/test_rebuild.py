@@ -158,6 +158,26 @@ def test_what_is_new_while_the_log_is_folded_again_is_judged_and_told_once(
     assert told == [("delivered", "due")] if limit == 500 else [("delivered", "due"), ("out_for_delivery", "due")]
 
 
+def test_a_scan_waits_and_its_bag_is_booked_while_the_log_is_folded_again(new_world: Callable[[], World]) -> None:
+    for after in range(1, 9):  # commits of the rebuild before somebody books
+        world = new_world().with_network()
+        tell(world, [MISSED[0]], fold_each=True)
+        looked = 0
+
+        def live() -> None:
+            nonlocal looked
+            looked += 1
+            if looked == after:  # noqa: B023
+                world.books_bag()  # noqa: B023
+
+        rebuild(Watched(world.engine, live), world.clock)
+        if looked < after:
+            assert after > 3
+            return
+        world.fold()
+        assert Kind.ACCEPT in {entry.kind for entry in card(world, BAG_TAG).entries}
+
+
 def test_what_is_found_only_by_folding_again_is_shown_and_told_to_nobody(world: World) -> None:
     world.with_network()
     world.books_bag()

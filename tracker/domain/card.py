@@ -1,4 +1,8 @@
-"""A piece as somebody may see it: everything for staff, and the part a tracking number alone shows."""
+"""A piece as somebody may see it: everything for staff, a part for its recipient, and what a number alone shows.
+
+A form names each field it shows and leaves out all others: what is added to a card is shown to nobody but staff until
+it is named here too.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +26,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LOCAL_DELIVERY = "LOCAL"
 """What a number alone shows instead of the delivery station: narrower would say where somebody lives."""
+
+
+class Form(StrEnum):
+    """How much of a piece somebody may see."""
+
+    PUBLIC = "public"  # by its number alone
+    SHARED = "shared"  # by a link its recipient passed on: the way as they see it, nothing about persons
+    RECIPIENT = "recipient"  # by their own link, or a number and what proves that it is theirs
 
 
 class Milestone(StrEnum):
@@ -133,28 +145,95 @@ LAST_MILE = frozenset({Kind.OUT_FOR_DELIVERY, Kind.ATTEMPT, Kind.READY_FOR_PICKU
 _OF_THE_TIMETABLE = frozenset({"left_at", "round_at"})
 
 
+def shown(card: PieceCard, form: Form) -> PieceCard:
+    """The card in this form, whatever form it had less of before."""
+    return public(card) if form is Form.PUBLIC else recipients(card)
+
+
+def recipients(card: PieceCard) -> PieceCard:
+    """What its recipient sees: places by name, minutes, what it is held for. No device, sort point or container, no
+    reason staff gave, not what goes first, nor what is only for those who work on it."""
+    told = [found for found in card.irregularities if DUTIES[found.kind].told]
+    return PieceCard(
+        number=card.number,
+        journey=card.journey,
+        kind=card.kind,
+        origin=card.origin,
+        destination=card.destination,
+        booked_at=card.booked_at,
+        due_by=card.due_by,
+        state=card.state,
+        held=card.held,
+        damaged=card.damaged,
+        facility=card.facility,
+        aboard=_departure_only(card.aboard),
+        milestones=card.milestones,
+        entries=tuple(_recipients_entry(entry) for entry in card.entries if not _is_about_others(entry)),
+        irregularities=tuple(_without_evidence(found) for found in told),
+        eta=card.eta,
+        next_expected=card.next_expected,
+        legs=card.legs,
+        notices=(),
+        facilities=card.facilities,
+        seen_by=card.seen_by,
+        position=card.position,
+    )
+
+
+def _is_about_others(entry: CardEntry) -> bool:
+    """Which piece goes first is also a matter of those that wait."""
+    return entry.role is not None and entry.kind == Kind.EXPEDITE
+
+
+def _recipients_entry(entry: CardEntry) -> CardEntry:
+    return CardEntry(
+        kind=entry.kind,
+        facility=entry.facility,
+        happened_at=entry.happened_at,
+        recorded_at=entry.recorded_at,
+        event_key=None,
+        into=_departure_only(entry.into),
+        withdrawn=entry.withdrawn,
+        estimated=entry.estimated,
+        error_ms=entry.error_ms,
+        day_only=entry.day_only,
+        role=entry.role,
+    )
+
+
+def _without_evidence(found: Irregularity) -> Irregularity:
+    return replace(found, evidence=())
+
+
 def public(card: PieceCard) -> PieceCard:
     """What a number alone shows: state, milestones, places no finer than a city, and the last ones only as
     "local delivery" in a country; the delivery as a part of a day. No device, sort point, container, reason, nor what
     others were told, nor what is only for those who work on it. What is public already stays as it is."""
-    shown = [_coarse(card, place) for place in card.facilities.values()]
+    places = [_coarse(card, place) for place in card.facilities.values()]
     told = [found for found in card.irregularities if DUTIES[found.kind].told]
-    return replace(
-        card,
+    return PieceCard(
+        number=card.number,
+        journey=card.journey,
+        kind=card.kind,
         origin=_coarse(card, card.origin),
         destination=_coarse(card, card.destination),
+        booked_at=card.booked_at,
+        due_by=card.due_by,
+        state=card.state,
+        held="held" if card.held else None,
+        damaged=card.damaged,
         facility=_coarse(card, card.facility) if card.facility else None,
         aboard=_departure_only(card.aboard),
-        inside=(),
+        milestones=tuple(_coarse_step(card, step) for step in card.milestones),
         entries=tuple(_coarse_entry(card, entry) for entry in card.entries if not _of_the_house(entry)),
         irregularities=tuple(_coarse_irregularity(card, _without_reason(found)) for found in told),
         eta=_coarse_eta(card, card.eta) if card.eta else None,
         next_expected=_coarse_expectation(card, card.next_expected) if card.next_expected else None,
         legs=tuple(_coarse_leg(card, leg) for leg in card.legs),
         notices=(),
-        facilities={place.code: place for place in shown},
-        held="held" if card.held else None,
-        milestones=tuple(_coarse_step(card, step) for step in card.milestones),
+        facilities={place.code: place for place in places},
+        seen_by=card.seen_by,
+        position=card.position,
     )
 
 
@@ -199,17 +278,18 @@ def _coarse_entry(card: PieceCard, entry: CardEntry) -> CardEntry:
         card.kind is PieceKind.PARCEL and (entry.kind in LAST_MILE or _is_last_place(card, entry.facility))
     )
     zone = entry.facility.zone
-    return replace(
-        entry,
+    return CardEntry(
+        kind=entry.kind,
         facility=_coarse(card, entry.facility),
-        event_key=None,
-        sort_point=None,
-        into=_departure_only(entry.into),
-        via=None,
-        reason=None,
         happened_at=_part_of_day(entry.happened_at, zone) if last_mile else entry.happened_at,
         recorded_at=_part_of_day(entry.recorded_at, zone) if last_mile else entry.recorded_at,
+        event_key=None,
+        into=_departure_only(entry.into),
+        withdrawn=entry.withdrawn,
+        estimated=entry.estimated,
+        error_ms=entry.error_ms,
         day_only=last_mile,
+        role=entry.role,
     )
 
 

@@ -106,6 +106,7 @@ _SUPPORT: frozenset[type[Decision]] = frozenset({Hold, Release, Reroute, Expedit
 
 MAY_DECIDE: Mapping[Role, frozenset[type[Decision]]] = {
     Role.COURIER: frozenset(),
+    Role.SHIPPER: frozenset(),
     Role.SUPPORT: _SUPPORT,
     Role.SUPERVISOR: _SUPPORT | {Withdraw, DeclareLost},
     Role.NETWORK_MANAGER: frozenset({Reroute, Expedite, HoldDeparture}),

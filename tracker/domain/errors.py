@@ -57,6 +57,38 @@ class NotAllowedError(DecisionError):
     """Not for this role to decide: ask somebody of a role it names."""
 
 
+class SignInError(LastscanError):
+    """Who it is was not shown: try again, or ask an administrator for a new link. The same for an unknown user."""
+
+
+class TooManyTriesError(LastscanError):
+    """Under this name too much was tried; `after` says in how many seconds it may go on."""
+
+    def __init__(self, message: str, *, after: int) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class WeakPasswordError(LastscanError):
+    """Choose another password: of at least `least` characters, or where that is None, one that is harder to guess."""
+
+    def __init__(self, message: str, *, least: int | None) -> None:
+        super().__init__(message)
+        self.least = least
+
+
+class StaffError(LastscanError):
+    """It cannot be done so with this member of staff; the message says why. Nothing was changed."""
+
+
+class BudgetSpentError(LastscanError):
+    """Personal data was opened as often as one person needs to on a day: a supervisor may allow more, for a reason."""
+
+
+class MissingExtraError(LastscanError):
+    """A library that is left out by default is needed; the message says how to install it."""
+
+
 class StoreError(LastscanError):
     """The database cannot do what was asked now; nothing was changed."""
 

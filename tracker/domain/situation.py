@@ -1,9 +1,10 @@
 """Everything a rule may look at when it judges a piece: values only, and the instant of judgement."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any, TypeVar
 
 from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Itinerary, Plan
@@ -11,6 +12,8 @@ from tracker.domain.network import Departure, Facility
 from tracker.domain.shipment import Piece
 from tracker.domain.timeline import Mark, Progress
 from tracker.domain.transit.tables import NO_HISTORY, Transit
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)  # without slots: what many rules ask for is worked out once
@@ -29,10 +32,28 @@ class Situation:
         return self.departures.get(name)
 
     def rode(self, departure: str) -> bool:
-        known = self.departures.get(departure)
-        if known is not None and known.cancelled:
-            return False  # whatever was loaded into it is taken off again
-        return self.progress.rode(departure, left_at=known.left_at if known else None)
+        """Whether the piece went with it, as far as is known."""
+        if departure not in self._ridden:
+            known = self.departures.get(departure)
+            # Whatever was loaded into a departure that is cancelled is taken off again.
+            cancelled, left_at = (known.cancelled, known.left_at) if known is not None else (False, None)
+            self._ridden[departure] = not cancelled and self.progress.rode(departure, left_at=left_at)
+        return self._ridden[departure]
+
+    @cached_property
+    def _ridden(self) -> dict[str, bool]:
+        return {}
+
+    def once(self, ask: Callable[["Situation"], T]) -> T:
+        """What a function of this situation answers, worked out the first time it is asked for."""
+        if ask not in self._answers:
+            self._answers[ask] = ask(self)
+        answer: T = self._answers[ask]
+        return answer
+
+    @cached_property
+    def _answers(self) -> dict[Any, Any]:
+        return {}
 
     @cached_property
     def versions(self) -> tuple[Itinerary, ...]:
@@ -43,11 +64,11 @@ class Situation:
         """The plan in force."""
         return self.versions[-1]
 
-    @property
+    @cached_property
     def delivered(self) -> Mark | None:
         return self.progress.delivered
 
-    @property
+    @cached_property
     def over(self) -> bool:
         """Whether its journey by plan has ended: handed over, or sent back."""
         return any(m.kind in (Kind.DELIVER, Kind.RETURN) for m in self.progress.marks)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 class Role(StrEnum):
     COURIER = "courier"
+    SHIPPER = "shipper"
     SUPPORT = "support"
     SUPERVISOR = "supervisor"
     NETWORK_MANAGER = "network_manager"

@@ -1,7 +1,9 @@
 """The reader that keeps timelines, irregularities and the outbox in step with the log."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import structlog
 
 from tracker.clock import Clock
 from tracker.planning import Planning
@@ -10,6 +12,12 @@ from tracker.project.match import Matched, News
 from tracker.project.replan import missed, replan
 from tracker.store import Store, Transaction
 from tracker.store.fact_log import PROJECT
+from tracker.store.settings import JUDGED_AT
+
+log = structlog.get_logger()
+
+_SET_BACK = timedelta(minutes=5)  # less is two machines that differ
+_MINDED_EVERY = timedelta(minutes=5)
 
 
 class Projector:
@@ -19,12 +27,14 @@ class Projector:
         self._store = store
         self._clock = clock
         self._planning = Planning()
+        self._minded_at: datetime | None = None
 
     def step(self, limit: int = 500) -> int:
         """Takes the next facts of the log, at most `limit`; answers how many there were."""
         with self._store.reading() as tx:
             if tx.log.head() <= tx.log.position(PROJECT):
                 return 0
+        self._mind_the_clock()
         with self._store.writing() as tx:
             facts = tx.log.after(tx.log.claim(PROJECT), limit)
             if not facts:
@@ -41,6 +51,7 @@ class Projector:
     def judge_due(self, limit: int = 500) -> int:
         """Judges again the pieces for which time alone may have changed something, and takes in what waited for a
         departure that is in the timetable by now; answers how many there were of both."""
+        self._mind_the_clock()
         with self._store.reading() as tx:
             now = self._clock.now()
             if not tx.timelines.due_for_judgement(now, 1) and not tx.timelines.cards_of_new_departures(1):
@@ -53,6 +64,24 @@ class Projector:
             due = tx.timelines.due_for_judgement(now, limit)
             work_off(tx, self._planning, {piece: News() for piece in due}, departed=departed, now=now)
             return len(due) + len(waiting)
+
+    def _mind_the_clock(self) -> None:
+        """Has every piece under way judged again after our clock was set back by more than `_SET_BACK`: what was judged
+        while it was ahead rests on an hour that has not come. The latest hour is kept every five minutes.
+        """
+        now = self._clock.now()
+        if self._minded_at is not None and self._minded_at <= now < self._minded_at + _MINDED_EVERY:
+            return
+        with self._store.writing() as tx:
+            tx.log.claim(PROJECT)
+            kept = tx.meta.get(JUDGED_AT)
+            latest = datetime.fromisoformat(kept) if kept else now
+            if now < latest - _SET_BACK:
+                log.warning("our clock was set back; what is under way is judged again", by=str(latest - now))
+                tx.timelines.judge_all_under_way(now)
+            if kept is None or now > latest or now < latest - _SET_BACK:
+                tx.meta.put(JUDGED_AT, now.isoformat())
+        self._minded_at = now
 
 
 def work_off(

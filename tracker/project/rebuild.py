@@ -83,10 +83,10 @@ def _forget_found(store: Store) -> None:
             rows = tx.timelines.unmatched_after(number, pos, AT_ONCE)
             if not rows:
                 return
-            lost = match.match(tx, tx.log.at({row[1] for row in rows})).lost
-            wrong = set(rows) - {(number[:64], pos, why) for number, pos, why in lost}
+            found = match.match(tx, tx.log.at({row[1] for row in rows}))
+            wrong = set(rows) - {(number[:64], pos, why) for number, pos, why in found.lost}
             tx.timelines.wait_no_longer([(number, pos) for number, pos, _ in wrong])
-            tx.timelines.leave_unmatched(lost)
+            match.keep(tx, found)  # what was booked since `_attach` looked would not be claimed again
             number, pos, _ = rows[-1]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.exc import TimeoutError as BusyError
 
 from tracker.domain.errors import MistakeError, StoreError, UnkeepableError
+from tracker.store.audit import AuditChain
 from tracker.store.booked import BookedShipments
 from tracker.store.containers import Containers
 from tracker.store.device_registry import DeviceRegistry
@@ -20,7 +21,9 @@ from tracker.store.gaps import Gaps
 from tracker.store.network import KnownNetwork, NetworkTables
 from tracker.store.owed import OwedNotices
 from tracker.store.settings import Meta
+from tracker.store.staff import StaffTables
 from tracker.store.timelines import Timelines
+from tracker.store.viewers import Viewers
 
 
 class Transaction:
@@ -37,6 +40,9 @@ class Transaction:
         self.timelines = Timelines(connection)
         self.containers = Containers(connection)
         self.owed = OwedNotices(connection)
+        self.viewers = Viewers(connection)
+        self.staff = StaffTables(connection)
+        self.audit = AuditChain(connection)
 
     @contextmanager
     def part(self) -> Iterator[None]:

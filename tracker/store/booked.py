@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tracker.domain.booking import BookedPiece, BookingRequest, Party
 from tracker.domain.itinerary import Leg
+from tracker.domain.persons import Person
 from tracker.domain.shipment import Goods, Piece, PieceKind, Promise
 from tracker.domain.timeline import State
 from tracker.store.among import WANTED, among
@@ -49,6 +50,22 @@ class Consignee:
     phone: str | None
     language: str
     zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who sends and who receives a piece, and what only they may know of its shipment. Personal."""
+
+    consignee: Person
+    consignee_id: int
+    pseudonym: str  # of the consignee
+    zone: str | None
+    shipper: Person
+    account: str
+    service: str
+    reference: str | None
+    weight_g: int | None
+    contents: str | None
 
 
 class BookedShipments:
@@ -144,9 +161,10 @@ class BookedShipments:
         return found
 
     def numbered(self, numbers: Sequence[str]) -> list[int]:
-        """Every piece that ever had one of these numbers: by the first number first, then the newest journey."""
+        """Every piece that ever had one of these numbers: by the first number first, then the newest journey. None are
+        asked for too, so that a number that cannot be costs what an unknown one does."""
         rank = {number: at for at, number in enumerate(numbers)}
-        rows = [*self._connection.execute(_NAMED, {WANTED: numbers})] if numbers else []
+        rows = [*self._connection.execute(_NAMED, {WANTED: numbers})]
         rows.sort(key=lambda row: row.valid_from, reverse=True)
         rows.sort(key=lambda row: rank[row.number])
         return list(dict.fromkeys(row.piece for row in rows))  # once, though under several schemes
@@ -211,6 +229,34 @@ class BookedShipments:
             found[row.piece] = who, tuple(msgspec.json.decode(row.channels, type=list[str]))
         return found
 
+    def parties(self, piece: int) -> Parties | None:
+        """Whose this piece is; None where there is none."""
+        row = self._connection.execute(_PARTIES, {"of": piece}).one_or_none()
+        if row is None:
+            return None
+        return Parties(
+            consignee=_person(row.name, row.email, row.phone, row.address),
+            consignee_id=row.id,
+            pseudonym=row.pseudonym,
+            zone=row.zone,
+            shipper=_person(row.shipper_name, None, None, None),
+            account=row.account,
+            service=row.service,
+            reference=row.reference,
+            weight_g=row.weight_g,
+            contents=row.contents,
+        )
+
+    def journey(self, number: str, journey: int) -> int:
+        """The piece that was booked under this number so many times in."""
+        query = sa.select(pieces.c.id).where(pieces.c.number == number, pieces.c.journey == journey)
+        return int(self._connection.execute(query).scalar_one())
+
+    def piece_for(self, pseudonym: str, number: str) -> tuple[int, int] | None:
+        """The piece of this number that this person receives, and the person."""
+        row = self._connection.execute(_PIECE_FOR, {"pseudonym": pseudonym, "number": number}).first()
+        return (row[0], row[1]) if row else None
+
     def piece_numbers(self, of: Collection[int]) -> dict[int, str]:
         """The number each piece goes by."""
         return {row.id: row.number for row in self._connection.execute(_NUMBERS, {WANTED: of})}
@@ -258,6 +304,18 @@ class BookedShipments:
         self._connection.execute(sa.insert(answers).values(**values))
 
 
+def _person(name: str, email: str | None, phone: str | None, address: str | None) -> Person:
+    at = msgspec.json.decode(address, type=_Address) if address else _Address()
+    return Person(name, email, phone, tuple(at.lines), at.city, at.postcode, at.country)
+
+
+class _Address(msgspec.Struct, frozen=True):
+    lines: tuple[str, ...] = ()
+    city: str | None = None
+    postcode: str | None = None
+    country: str | None = None
+
+
 _NAMES_OF = sa.select(aliases.c.number).where(among(aliases.c.piece))
 _NAMED = (
     sa.select(aliases.c.scheme, aliases.c.number, aliases.c.piece, aliases.c.valid_from, aliases.c.valid_to)
@@ -270,4 +328,28 @@ _CONSIGNEES = (
     .join(shipments, pieces.c.shipment == shipments.c.id)
     .join(people, shipments.c.consignee == people.c.id)
     .where(among(pieces.c.id))
+)
+_SHIPPERS = people.alias("shippers")
+_PARTIES = (
+    sa.select(
+        people,
+        _SHIPPERS.c.name.label("shipper_name"),
+        shipments.c.account,
+        shipments.c.service,
+        shipments.c.reference,
+        pieces.c.weight_g,
+        pieces.c.contents,
+    )
+    .select_from(pieces)
+    .join(shipments, pieces.c.shipment == shipments.c.id)
+    .join(people, shipments.c.consignee == people.c.id)
+    .join(_SHIPPERS, shipments.c.shipper == _SHIPPERS.c.id)
+    .where(pieces.c.id == sa.bindparam("of"))
+)
+_PIECE_FOR = (
+    sa.select(pieces.c.id, people.c.id)
+    .join(shipments, pieces.c.shipment == shipments.c.id)
+    .join(people, shipments.c.consignee == people.c.id)
+    .where(people.c.pseudonym == sa.bindparam("pseudonym"), pieces.c.number == sa.bindparam("number"))
+    .order_by(pieces.c.journey.desc())
 )

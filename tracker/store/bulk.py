@@ -2,32 +2,49 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+Made = TypeVar("Made")
 
-def matching(
-    connection: sa.Connection, pairs: Sequence[tuple[Any, Any]], first: sa.Column[Any], second: sa.Column[Any]
-) -> sa.FromClause:
-    """The rows of a table whose two columns are one of these pairs, found by their index, one look-up a pair.
+
+def per_dialect(make: Callable[[str], Made]) -> Callable[[sa.Connection], Made]:
+    """A statement that each database spells in its own way, made once for each: to make one costs as much as to run it.
+
+    `make` gets the dialect's name; it is not called again for a connection of the same dialect.
+    """
+    made = cache(make)
+    return lambda connection: made(connection.dialect.name)
+
+
+def matching(dialect: str, first: sa.Column[Any], second: sa.Column[Any]) -> sa.FromClause:
+    """The rows of a table whose two columns are one of the `pairs` given, found by their index, one look-up a pair.
 
     `(a, b) IN (...)` would say the same, and SQLite reads the whole table for it.
     """
-    if connection.dialect.name == "postgresql":
-        firsts = sa.literal([pair[0] for pair in pairs], postgresql.ARRAY(first.type))
-        seconds = sa.literal([pair[1] for pair in pairs], postgresql.ARRAY(second.type))
+    if dialect == "postgresql":
+        firsts = sa.bindparam("firsts", type_=postgresql.ARRAY(first.type))
+        seconds = sa.bindparam("seconds", type_=postgresql.ARRAY(second.type))
         asked: Any = sa.func.unnest(firsts, seconds).table_valued("first", "second").render_derived()
         return sa.join(asked, first.table, sa.and_(first == asked.c.first, second == asked.c.second))
-    asked = sa.func.json_each(json.dumps(pairs)).table_valued("value")
+    asked = sa.func.json_each(sa.bindparam("pairs", type_=sa.Text)).table_valued("value")
     one = sa.func.json_extract(asked.c.value, "$[0]"), sa.func.json_extract(asked.c.value, "$[1]")
     return sa.join(asked, first.table, sa.and_(first == one[0], second == one[1]))
 
 
-def upsert(connection: sa.Connection) -> Callable[[sa.Table], Any]:
+def pairs(connection: sa.Connection, wanted: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+    """The parameters of a statement made of `matching`."""
+    if connection.dialect.name == "postgresql":
+        return {"firsts": [pair[0] for pair in wanted], "seconds": [pair[1] for pair in wanted]}
+    return {"pairs": json.dumps(wanted)}
+
+
+def upsert(dialect: str) -> Callable[[sa.Table], Any]:
     """An `insert` that knows ON CONFLICT."""
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return postgresql.insert if dialect == "postgresql" else sqlite.insert
 
 
 def fill(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from tracker.domain.containment import Followed, Span
 from tracker.store.among import WANTED, among
-from tracker.store.bulk import upsert
+from tracker.store.bulk import per_dialect, upsert
 from tracker.store.schema import container_facts, contents
 
 ContainerFact = tuple[str, datetime, int]
@@ -22,8 +23,7 @@ class Containers:
         """Facts to containers; what is there already stays."""
         if rows:
             names = ("container", "happened_at", "pos")
-            made = upsert(self._connection)(container_facts).on_conflict_do_nothing()
-            self._connection.execute(made, [dict(zip(names, row, strict=True)) for row in rows])
+            self._connection.execute(_attach(self._connection), [dict(zip(names, row, strict=True)) for row in rows])
 
     def detach(self, rows: Sequence[ContainerFact]) -> None:
         if rows:
@@ -69,10 +69,7 @@ class Containers:
             if known.get((piece, name)) != span
         ]
         if changed:
-            made = upsert(self._connection)(contents)
-            new = {name: made.excluded[name] for name in ("first", "last")}
-            put = made.on_conflict_do_update(index_elements=contents.primary_key, set_=new)
-            self._connection.execute(put, changed)
+            self._connection.execute(_put(self._connection), changed)
 
 
 _INSIDE = sa.select(contents.c.piece).distinct().where(among(contents.c.piece))
@@ -92,3 +89,15 @@ _FORGET = sa.delete(contents).where(
 _DETACH = sa.delete(container_facts).where(
     container_facts.c.container == sa.bindparam("its_container"), container_facts.c.pos == sa.bindparam("its_pos")
 )
+
+
+@per_dialect
+def _attach(dialect: str) -> Any:
+    return upsert(dialect)(container_facts).on_conflict_do_nothing()
+
+
+@per_dialect
+def _put(dialect: str) -> Any:
+    made = upsert(dialect)(contents)
+    new = {name: made.excluded[name] for name in ("first", "last")}
+    return made.on_conflict_do_update(index_elements=contents.primary_key, set_=new)

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tracker.domain.drift import BootClock
-from tracker.store.bulk import matching, upsert
+from tracker.store.bulk import matching, pairs, per_dialect, upsert
 from tracker.store.engine import Exact
 from tracker.store.schema import boot_clocks, device_sites, devices
 
@@ -75,11 +75,9 @@ class DeviceRegistry:
 
     def all(self) -> list[DeviceRow]:
         sites: dict[str, list[tuple[datetime, str]]] = {}
-        for row in self._connection.execute(sa.select(device_sites).order_by(device_sites.c.valid_from)):
+        for row in self._connection.execute(_ALL_SITES):
             sites.setdefault(row.dev, []).append((row.valid_from, row.site))
-        return [
-            _device(row, sites[row.dev]) for row in self._connection.execute(sa.select(devices).order_by(devices.c.dev))
-        ]
+        return [_device(row, sites[row.dev]) for row in self._connection.execute(_ALL)]
 
     def find(self, dev: str) -> DeviceRow | None:
         row = self._connection.execute(sa.select(devices).where(devices.c.dev == dev)).one_or_none()
@@ -112,22 +110,31 @@ class DeviceRegistry:
 
     def boot_clocks(self, boots: Collection[Boot]) -> dict[Boot, BootClock]:
         """Those of these starts whose clock is known."""
-        asked = matching(self._connection, list(boots), boot_clocks.c.dev, boot_clocks.c.boot)
-        query = sa.select(boot_clocks).select_from(asked)
-        kept = self._connection.execute(query)
+        kept = self._connection.execute(_boot_clocks(self._connection), pairs(self._connection, list(boots)))
         return {(row.dev, row.boot): msgspec.json.decode(row.clock, type=BootClock) for row in kept}
 
     def keep_boot_clocks(self, clocks: Mapping[Boot, BootClock]) -> None:
         if clocks:
-            insert = upsert(self._connection)(boot_clocks)
-            statement = insert.on_conflict_do_update(
-                index_elements=["dev", "boot"], set_={"clock": insert.excluded.clock}
-            )
             rows = [
                 {"dev": dev, "boot": boot, "clock": msgspec.json.encode(clocks[dev, boot]).decode()}
                 for dev, boot in sorted(clocks)
             ]
-            self._connection.execute(statement, rows)
+            self._connection.execute(_keep_boot_clocks(self._connection), rows)
+
+
+_ALL = sa.select(devices).order_by(devices.c.dev)
+_ALL_SITES = sa.select(device_sites).order_by(device_sites.c.valid_from)
+
+
+@per_dialect
+def _boot_clocks(dialect: str) -> sa.Select[Any]:
+    return sa.select(boot_clocks).select_from(matching(dialect, boot_clocks.c.dev, boot_clocks.c.boot))
+
+
+@per_dialect
+def _keep_boot_clocks(dialect: str) -> Any:
+    insert = upsert(dialect)(boot_clocks)
+    return insert.on_conflict_do_update(index_elements=["dev", "boot"], set_={"clock": insert.excluded.clock})
 
 
 _HEARD = (

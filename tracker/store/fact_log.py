@@ -15,7 +15,7 @@ from tracker.domain.handling import Decided, EventKey, HandlingEvent, said_by_de
 from tracker.domain.incidents import Heard
 from tracker.store.among import WANTED, among
 from tracker.store.bodies import StaffDecided
-from tracker.store.bulk import fill, matching, upsert
+from tracker.store.bulk import fill, matching, pairs, per_dialect, upsert
 from tracker.store.engine import escaped, micros
 from tracker.store.schema import (
     container_facts,
@@ -142,7 +142,7 @@ class FactLog:
     def lock(self) -> None:
         """Taken before appending, so that positions become visible in the order they were given."""
         if self._connection.dialect.name == "postgresql":
-            self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS_LOCK)))
+            self._connection.execute(_LOCK)
 
     # streams and watermarks
 
@@ -159,7 +159,7 @@ class FactLog:
         found = self._known(names)
         if new := sorted(set(names) - found.keys()):
             rows = [{"origin": origin, "epoch": epoch} for origin, epoch in new]
-            self._connection.execute(upsert(self._connection)(streams).on_conflict_do_nothing(), rows)
+            self._connection.execute(_new_streams(self._connection), rows)
             found |= self._known(new)
         return found
 
@@ -188,10 +188,8 @@ class FactLog:
     def _known(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], Stream]:
         if not names:
             return {}
-        there = matching(self._connection, sorted(names), streams.c.origin, streams.c.epoch)
-        query = sa.select(streams).select_from(there).order_by(streams.c.origin, streams.c.epoch)
-        found = map(_stream, self._connection.execute(query.with_for_update(of=streams)))
-        return {stream.name: stream for stream in found}
+        rows = self._connection.execute(_streams(self._connection), pairs(self._connection, sorted(names)))
+        return {stream.name: stream for stream in map(_stream, rows)}
 
     def streams_of(self, origin: str) -> list[Stream]:
         rows = self._connection.execute(sa.select(streams).where(streams.c.origin == origin))
@@ -201,16 +199,14 @@ class FactLog:
         """Of these scans, those already committed, with the digest of what was committed."""
         if not asked:
             return {}
-        there = matching(self._connection, asked, facts.c.stream, facts.c.q)
-        rows = self._connection.execute(sa.select(facts.c.stream, facts.c.q, facts.c.digest).select_from(there))
+        rows = self._connection.execute(_digests(self._connection), pairs(self._connection, asked))
         return {(row.stream, row.q): row.digest for row in rows}
 
     def refused(self, asked: Sequence[ScanKey]) -> set[ScanKey]:
         """Of these numbers, those that came as no record before."""
         if not asked:
             return set()
-        there = matching(self._connection, asked, refused.c.stream, refused.c.q)
-        rows = self._connection.execute(sa.select(refused.c.stream, refused.c.q).select_from(there))
+        rows = self._connection.execute(_refused(self._connection), pairs(self._connection, asked))
         return {(row.stream, row.q) for row in rows}
 
     def refuse(self, new: Collection[ScanKey]) -> None:
@@ -324,7 +320,7 @@ class FactLog:
 
     def after(self, pos: int, limit: int) -> list[KeptFact]:
         """The next facts, in the order they were committed."""
-        return self._read(_WITH_STREAM.where(facts.c.pos > pos).order_by(facts.c.pos).limit(limit))
+        return self._read(_AFTER, {"after": pos, "most": limit})
 
     def at(self, positions: Collection[int]) -> list[KeptFact]:
         return self._read(_AT, {WANTED: positions})
@@ -356,7 +352,7 @@ class FactLog:
 
     def head(self) -> int:
         """The position of the last fact; 0 when there is none."""
-        return self._connection.execute(sa.select(sa.func.max(facts.c.pos))).scalar() or 0
+        return self._connection.execute(_HEAD).scalar() or 0
 
     def scans_by_facility(self) -> dict[str, int]:
         query = sa.select(facts.c.facility, sa.func.count()).where(facts.c.q.isnot(None)).group_by(facts.c.facility)
@@ -395,20 +391,19 @@ class FactLog:
     # readers
 
     def position(self, reader: str) -> int:
-        return self._connection.execute(sa.select(readers.c.position).where(readers.c.name == reader)).scalar() or 0
+        return self._connection.execute(_POSITION, {"reader": reader}).scalar() or 0
 
     def claim(self, reader: str) -> int:
         """How far this reader is; nobody else can move it until the transaction ends."""
-        query = sa.select(readers.c.position).where(readers.c.name == reader).with_for_update()
-        position = self._connection.execute(query).scalar()
+        position = self._connection.execute(_CLAIM, {"reader": reader}).scalar()
         if position is None:  # another may be making the row at this moment: whoever is second waits for the first
-            made = upsert(self._connection)(readers).values(name=reader, position=0)
+            made = upsert(self._connection.dialect.name)(readers).values(name=reader, position=0)
             self._connection.execute(made.on_conflict_do_nothing())
-            position = self._connection.execute(query).scalar()
+            position = self._connection.execute(_CLAIM, {"reader": reader}).scalar()
         return position or 0
 
     def move(self, reader: str, position: int) -> None:
-        moved = self._connection.execute(sa.update(readers).where(readers.c.name == reader).values(position=position))
+        moved = self._connection.execute(_MOVE_READER, {"reader": reader, "to": position})
         if moved.rowcount == 0:
             self._connection.execute(sa.insert(readers).values(name=reader, position=position))
 
@@ -419,15 +414,9 @@ class FactLog:
         if not things:
             return []
         digests = [thing.digest for thing in things]
-        known = set(
-            self._connection.execute(sa.select(quarantine.c.digest).where(quarantine.c.digest.in_(digests))).scalars()
-        )
+        known = set(self._connection.execute(_ASIDE_THERE, {"digests": digests}).scalars())
         times = Counter(digests)
         first = dict(reversed(list(zip(digests, things, strict=True))))
-        insert = upsert(self._connection)(quarantine)
-        counting = insert.on_conflict_do_update(
-            index_elements=["digest"], set_={"times": quarantine.c.times + insert.excluded.times}
-        )
         rows = [
             {
                 "topic": first[digest].topic[:200].replace("\0", "?"),
@@ -440,7 +429,7 @@ class FactLog:
             }
             for digest, count in times.items()
         ]
-        self._connection.execute(counting, rows)
+        self._connection.execute(_put_aside(self._connection), rows)
         return [first[digest] for digest in times if digest not in known]
 
     def aside(self, limit: int = 100) -> list[PutAside]:
@@ -459,6 +448,7 @@ _KEPT = (
 _WITH_STREAM = sa.select(streams.c.origin, streams.c.epoch, *(facts.c[name] for name in _KEPT)).join_from(
     facts, streams, streams.c.id == facts.c.stream
 )
+_AFTER = _WITH_STREAM.where(facts.c.pos > sa.bindparam("after")).order_by(facts.c.pos).limit(sa.bindparam("most"))
 _AT = _WITH_STREAM.where(among(facts.c.pos)).order_by(facts.c.pos)
 _OF_PIECES = (
     _WITH_STREAM.add_columns(piece_facts.c.piece.label("owner"))
@@ -572,4 +562,43 @@ def _kept(row: sa.Row[Any]) -> KeptFact:
     return KeptFact(pos, event, sym, body)
 
 
+_LOCK = sa.select(sa.func.pg_advisory_xact_lock(_WRITERS_LOCK))
+_HEAD = sa.select(sa.func.max(facts.c.pos))
+_POSITION = sa.select(readers.c.position).where(readers.c.name == sa.bindparam("reader"))
+_CLAIM = _POSITION.with_for_update()
+_MOVE_READER = sa.update(readers).where(readers.c.name == sa.bindparam("reader")).values(position=sa.bindparam("to"))
+_ASIDE_THERE = sa.select(quarantine.c.digest).where(
+    quarantine.c.digest.in_(sa.bindparam("digests", expanding=True, type_=quarantine.c.digest.type))
+)
 _KEYS_THERE = sa.select(facts.c.key).where(facts.c.stream == sa.bindparam("of_stream"), among(facts.c.key))
+
+
+@per_dialect
+def _streams(dialect: str) -> sa.Select[Any]:
+    asked = sa.select(streams).select_from(matching(dialect, streams.c.origin, streams.c.epoch))
+    return asked.order_by(streams.c.origin, streams.c.epoch).with_for_update(of=streams)
+
+
+@per_dialect
+def _new_streams(dialect: str) -> Any:
+    return upsert(dialect)(streams).on_conflict_do_nothing()
+
+
+@per_dialect
+def _digests(dialect: str) -> sa.Select[Any]:
+    return sa.select(facts.c.stream, facts.c.q, facts.c.digest).select_from(
+        matching(dialect, facts.c.stream, facts.c.q)
+    )
+
+
+@per_dialect
+def _refused(dialect: str) -> sa.Select[Any]:
+    return sa.select(refused.c.stream, refused.c.q).select_from(matching(dialect, refused.c.stream, refused.c.q))
+
+
+@per_dialect
+def _put_aside(dialect: str) -> Any:
+    """Adds, or counts what is there once more."""
+    insert = upsert(dialect)(quarantine)
+    again = {"times": quarantine.c.times + insert.excluded.times}
+    return insert.on_conflict_do_update(index_elements=["digest"], set_=again)

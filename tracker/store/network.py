@@ -89,7 +89,7 @@ class NetworkTables:
             return 0, 0
         before = self._count()
         version = self._changed()
-        adding = upsert(self._connection)(departures)
+        adding = upsert(self._connection.dialect.name)(departures)
         given = adding.excluded
         leaves_at = sa.func.coalesce(departures.c.left_at, departures.c.estimated_departure, given.departs_at)
         self._connection.execute(
@@ -108,7 +108,7 @@ class NetworkTables:
         """Other names, each of a departure that is known: the marketing names of a code share."""
         if not aliases:
             return
-        adding = upsert(self._connection)(departure_aliases)
+        adding = upsert(self._connection.dialect.name)(departure_aliases)
         self._connection.execute(
             adding.on_conflict_do_update(
                 index_elements=[departure_aliases.c.alias], set_={"departure": adding.excluded.departure}
@@ -168,7 +168,7 @@ class NetworkTables:
     def add_feed(self, name: str, *, key_digest: str, password_hash: str, now: datetime) -> bool:
         """False when there is one of this name."""
         row = {"name": name, "key_digest": key_digest, "password_hash": password_hash, "made_at": now}
-        made = upsert(self._connection)(feeds).values(**row)
+        made = upsert(self._connection.dialect.name)(feeds).values(**row)
         return self._connection.execute(made.on_conflict_do_nothing()).rowcount > 0
 
     def revoke_feed(self, name: str, *, now: datetime) -> bool:

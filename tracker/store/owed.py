@@ -78,8 +78,7 @@ class OwedNotices:
         return len(new)
 
     def unplanned(self, limit: int) -> list[OwedRow]:
-        query = sa.select(outbox).where(~outbox.c.planned).order_by(outbox.c.owed_at, outbox.c.id).limit(limit)
-        return [_owed(row) for row in self._connection.execute(query)]
+        return [_owed(row) for row in self._connection.execute(_UNPLANNED, {"most": limit})]
 
     def planned(self, ids: Sequence[str]) -> None:
         self._connection.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(planned=True))
@@ -150,3 +149,8 @@ _LAST = (
     .group_by(outbox.c.piece)
 )
 _FORGET_MUTED = sa.delete(outbox).where(among(outbox.c.cause), outbox.c.outcome == MUTED).returning(outbox.c.cause)
+
+
+_UNPLANNED = (
+    sa.select(outbox).where(~outbox.c.planned).order_by(outbox.c.owed_at, outbox.c.id).limit(sa.bindparam("most"))
+)

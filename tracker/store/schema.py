@@ -288,6 +288,95 @@ pins = Table(
     Column("pinned_at", Instant, nullable=False),
 )
 
+# Staff: who may sign in, who is signed in, and the chain of what they did.
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("site", Text),
+    Column("language", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("long_password", Boolean, nullable=False, server_default=sa.false()),
+    Column("code_secret", LargeBinary),
+    Column("code_pending", LargeBinary),
+    Column("code_step", BigInteger),
+    Column("demo", Boolean, nullable=False, server_default=sa.false()),
+    Column("made_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+staff_sessions = Table(
+    "staff_sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("user", ForeignKey("staff.user"), nullable=False, index=True),
+    Column("via", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+
+staff_links = Table(
+    "staff_links",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("user", ForeignKey("staff.user"), nullable=False, index=True),
+    Column("ends_at", Instant, nullable=False),
+)
+
+staff_passkeys = Table(
+    "staff_passkeys",
+    metadata,
+    Column("credential", Text, primary_key=True),
+    Column("user", ForeignKey("staff.user"), nullable=False, index=True),
+    Column("name", Exact, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("uses", BigInteger, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+
+staff_recovery = Table(
+    "staff_recovery",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("user", ForeignKey("staff.user"), nullable=False, index=True),
+)
+
+staff_challenges = Table(
+    "staff_challenges",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("ends_at", Instant, nullable=False),
+)
+
+staff_failures = Table(
+    "staff_failures",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name_digest", Text, nullable=False, index=True),
+    Column("user", Text),
+    Column("at", Instant, nullable=False),
+    Column("counts", Boolean, nullable=False, server_default=sa.true()),
+    Column("told", Boolean, nullable=False, server_default=sa.false()),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("n", Id, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Exact, nullable=False),
+    Column("reason", Exact),
+    Column("prev", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index("audit_by", "who", "at"),
+)
+
 answers = Table(
     "answers",
     metadata,
@@ -296,6 +385,41 @@ answers = Table(
     Column("body_digest", Text, nullable=False),
     Column("shipment", ForeignKey("shipments.id"), nullable=False),
     Column("made_at", Instant, nullable=False),
+)
+
+# Who may see more of a piece than its number shows. Links and cookies are kept as digests only.
+
+links = Table(
+    "links",
+    metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("person", ForeignKey("people.id"), primary_key=True),
+    Column("form", Text, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("digest", Text, unique=True),
+    sqlite_with_rowid=False,
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("person", ForeignKey("people.id"), nullable=False),
+    Column("form", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("ends_at", Instant, nullable=False, index=True),
+    Index("views_of_piece", "piece"),
+    sqlite_with_rowid=False,
+)
+
+tries = Table(
+    "tries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("tried_at", Instant, nullable=False),
+    Index("tries_of", "subject", "tried_at"),
 )
 
 # Derived: how far each reader of the log is, and what it made of it.

@@ -14,8 +14,12 @@ NUMBERED = "pieces_numbered"
 NUMBER_KEY = "number_key"
 """What scatters them; no two installations have the same."""
 
+JUDGED_AT = "judged_at"
+"""The latest hour our clock showed, RFC 3339 in UTC, to five minutes or so: it may have been wrong."""
+
 _GENERATION = "generation"
 _GET = sa.select(meta.c.value).where(meta.c.name == sa.bindparam("wanted"))
+_SET = sa.update(meta).where(meta.c.name == sa.bindparam("wanted")).values(value=sa.bindparam("new"))
 _GET_ALL = sa.select(meta.c.name, meta.c.value).where(among(meta.c.name))
 
 
@@ -34,7 +38,7 @@ class Meta:
         if self.get(name) is None:
             self._connection.execute(sa.insert(meta).values(name=name, value=value))
         else:
-            self._connection.execute(sa.update(meta).where(meta.c.name == name).values(value=value))
+            self._connection.execute(_SET, {"wanted": name, "new": value})
 
     @property
     def generation(self) -> int:

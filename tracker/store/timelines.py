@@ -1,6 +1,6 @@
 """What the projection made of the log: progress, plan and judgement of each piece, and when to judge it again."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache
@@ -213,7 +213,7 @@ class Timelines:
                 }
                 for each in judged
             ]
-            self._connection.execute(_upsert(upsert(self._connection), timelines), rows)
+            self._connection.execute(_upsert(self._connection.dialect.name, timelines), rows)
 
     def keep_rides(self, plans: Mapping[int, Mapping[str, bool]]) -> None:
         """Which departures each piece takes room on: every one it was ever planned on, and whether that is in force.
@@ -230,7 +230,7 @@ class Timelines:
             if known.get((name, piece)) is not in_force
         ]
         if wanted:
-            self._connection.execute(_upsert(upsert(self._connection), planned_rides), wanted)
+            self._connection.execute(_upsert(self._connection.dialect.name, planned_rides), wanted)
 
     def keep_irregularities(self, judgements: Mapping[int, Judgement]) -> None:
         """Replaces what was wrong with these pieces."""
@@ -276,8 +276,13 @@ class Timelines:
         return set(self._connection.execute(sa.select(irregularities.c.subject).where(still).distinct()).scalars())
 
     def due_for_judgement(self, now: datetime, limit: int) -> list[int]:
-        query = sa.select(timelines.c.piece).where(timelines.c.judge_again_at <= now)
-        return list(self._connection.execute(query.order_by(timelines.c.judge_again_at).limit(limit)).scalars())
+        return list(self._connection.execute(_DUE, {"now": now, "most": limit}).scalars())
+
+    def judge_all_under_way(self, now: datetime) -> None:
+        """All that is not delivered is due by now."""
+        later = timelines.c.judge_again_at.is_(None) | (timelines.c.judge_again_at > now)
+        under_way = timelines.c.state != State.DELIVERED.value
+        self._connection.execute(sa.update(timelines).where(under_way, later).values(judge_again_at=now))
 
     def due_among(self, pieces: Collection[int], now: datetime) -> list[int]:
         """Which of these pieces are due for judgement by now."""
@@ -355,7 +360,7 @@ class Timelines:
 
     def _insert_once(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
-            self._connection.execute(_once(upsert(self._connection), table), rows)
+            self._connection.execute(_once(self._connection.dialect.name, table), rows)
 
     def _delete(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """The rows of a table with two keys."""
@@ -369,15 +374,15 @@ class Timelines:
 
 
 @cache
-def _once(insert: Callable[[sa.Table], Any], table: sa.Table) -> Any:
+def _once(dialect: str, table: sa.Table) -> Any:
     """An insert that leaves a row which is there."""
-    return insert(table).on_conflict_do_nothing()
+    return upsert(dialect)(table).on_conflict_do_nothing()
 
 
 @cache
-def _upsert(insert: Callable[[sa.Table], Any], table: sa.Table) -> Any:
+def _upsert(dialect: str, table: sa.Table) -> Any:
     """An insert that brings a row up to date which is there."""
-    made = insert(table)
+    made = upsert(dialect)(table)
     changed = {column.name: made.excluded[column.name] for column in table.c if not column.primary_key}
     return made.on_conflict_do_update(index_elements=table.primary_key, set_=changed)
 
@@ -436,6 +441,12 @@ _JUDGE_LATER = (
     sa.update(timelines)
     .where(timelines.c.piece == sa.bindparam("id"))
     .values(judge_again_at=sa.bindparam("again_at", type_=timelines.c.judge_again_at.type))
+)
+_DUE = (
+    sa.select(timelines.c.piece)
+    .where(timelines.c.judge_again_at <= sa.bindparam("now", type_=timelines.c.judge_again_at.type))
+    .order_by(timelines.c.judge_again_at)
+    .limit(sa.bindparam("most"))
 )
 _MISTRUST = (
     sa.update(timelines)

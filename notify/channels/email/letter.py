@@ -84,7 +84,8 @@ def recipient(notice: OwedNotice) -> Address:
 def _layout_facts(
     notice: OwedNotice, spoken: Words, settings: MailSettings, letter: Text, leave: str | None
 ) -> dict[str, object]:
-    page = f"{settings.pages}/t/{quote(notice.number, safe='')}"
+    own = settings.page(notice) if settings.page is not None else None
+    page = own or f"{settings.pages}/t/{quote(notice.number, safe='')}"
     zones = {notice.destination.zone, *(place.zone for place in notice.places.values())}
     return {
         "_": spoken.say,

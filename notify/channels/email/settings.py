@@ -63,6 +63,9 @@ class MailSettings:
     unsubscribe: Callable[[OwedNotice], str | None] | None = None
     """Makes the one-click address of RFC 8058; None for a notice nobody may leave."""
 
+    page: Callable[[OwedNotice], str | None] | None = None
+    """Makes the address at which this person sees their piece; without one the page that its number opens is named."""
+
     @property
     def domain(self) -> str:
         return self.sender.rpartition("@")[2]

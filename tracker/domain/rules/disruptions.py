@@ -18,6 +18,8 @@ def disruptions(
 
     What a piece had gone on from before that was known, does not concern it.
     """
+    if not situation.once(_any_disrupted):
+        return
     replanned = {replan.missed for replan in situation.plan.replans}
     in_force = situation.itinerary.legs
     earlier = {leg.departure: leg for version in situation.versions[:-1] for leg in version.legs}
@@ -33,3 +35,8 @@ def disruptions(
         yield Irregularity(kind, leg.departure, departure.disrupted_at, reason, cleared_at=went_on_at)
         if leg in in_force and went_on_at is None:
             return
+
+
+def _any_disrupted(situation: Situation) -> bool:
+    planned = (situation.departure(leg.departure) for version in situation.versions for leg in version.legs)
+    return any(departure is not None and departure.disrupted_at is not None for departure in planned)

@@ -27,7 +27,7 @@ _ENDS_A_STAY = frozenset({Kind.OUT_FOR_DELIVERY, Kind.READY_FOR_PICKUP, Kind.DEL
 
 
 def check(situation: Situation) -> Iterator[Irregularity]:
-    for facility, came_at, due_by, left_at in _stays(situation):
+    for facility, came_at, due_by, left_at in situation.once(_stays):
         if left_at is None and situation.over:
             continue
         if (left_at or situation.now) > due_by:
@@ -41,13 +41,14 @@ def check(situation: Situation) -> Iterator[Irregularity]:
 
 
 def look_again(situation: Situation) -> Iterator[datetime]:
-    for _, _, due_by, left_at in _stays(situation):
+    for _, _, due_by, left_at in situation.once(_stays):
         if left_at is None:
             yield due_by
 
 
-def _stays(situation: Situation) -> Iterator[tuple[str, datetime, datetime, datetime | None]]:
+def _stays(situation: Situation) -> list[tuple[str, datetime, datetime, datetime | None]]:
     """The last stay at each place: where, since when, until when at the latest, and when it ended."""
+    stays = []
     visits: dict[int, list[Mark]] = {}
     for mark in situation.progress.marks:
         if not mark.estimated:
@@ -55,7 +56,8 @@ def _stays(situation: Situation) -> Iterator[tuple[str, datetime, datetime, date
     last = {marks[0].facility: marks for _, marks in sorted(visits.items())}
     for facility, marks in last.items():
         came_at = min(m.first_at for m in marks)
-        yield facility, came_at, _due_by(situation, facility, came_at), _left_at(situation, marks, came_at)
+        stays.append((facility, came_at, _due_by(situation, facility, came_at), _left_at(situation, marks, came_at)))
+    return stays
 
 
 def _due_by(situation: Situation, facility: str, came_at: datetime) -> datetime:

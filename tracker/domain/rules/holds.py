@@ -21,7 +21,9 @@ _ON_AGAIN = frozenset({Kind.RELEASE, Kind.DELIVER, Kind.CUSTOMS_OUT})
 def holds(situation: Situation, kind: IrregularityKind, why: Callable[[Facts], Why]) -> Iterator[Irregularity]:
     """The latest hold of this kind at each place. It ends with a release, a hand-over, or a scan further on."""
     marks = situation.progress.marks
-    said = sorted((*marks, *situation.progress.remarks), key=lambda m: m.last_at)
+    said = situation.once(_said)
+    if not said:
+        return
     latest = {m.facility: m for m in said if m.kind == Kind.HOLD and kind_of(m) is kind}
     for hold in latest.values():
         goes_on = [
@@ -38,6 +40,14 @@ def holds(situation: Situation, kind: IrregularityKind, why: Callable[[Facts], W
             evidence=(hold.key,),
             cleared_at=min(goes_on, default=None),
         )
+
+
+def _said(situation: Situation) -> list[Mark]:
+    """All that was said of a piece, in order; nothing, if nobody ever stopped it."""
+    said = (*situation.progress.marks, *situation.progress.remarks)
+    if not any(m.kind == Kind.HOLD for m in said):
+        return []
+    return sorted(said, key=lambda m: m.last_at)
 
 
 def kind_of(hold: Mark) -> IrregularityKind:

@@ -11,7 +11,7 @@ from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Leg
 from tracker.domain.rules.irregularity import Irregularity, IrregularityKind
 from tracker.domain.situation import Situation
-from tracker.domain.why import Why, because
+from tracker.domain.why import Facts, because
 
 TO_BE_UNLOADED = timedelta(hours=3)
 """How long after it landed a departure's last piece is scanned."""
@@ -24,41 +24,40 @@ NOT_LOADED = "{departure} left {facility} at {left_at}; no scan shows it loaded,
 
 
 def check(situation: Situation) -> Iterator[Irregularity]:
-    for leg, due_by, after, why in _due(situation):
-        heard_at = _next_scan(situation, after)
+    for leg, due_by, heard_at, sentence, facts in situation.once(_due):
         if heard_at is None and situation.over:
             continue
         if (heard_at or situation.now) > due_by:
-            yield Irregularity(IrregularityKind.SILENT, leg.departure, due_by, why, cleared_at=heard_at)
+            yield Irregularity(
+                IrregularityKind.SILENT, leg.departure, due_by, because(sentence, facts), cleared_at=heard_at
+            )
 
 
 def look_again(situation: Situation) -> Iterator[datetime]:
-    for _, due_by, after, _ in _due(situation):
-        if _next_scan(situation, after) is None:
+    for _, due_by, heard_at, _, _ in situation.once(_due):
+        if heard_at is None:
             yield due_by
 
 
-def _due(situation: Situation) -> Iterator[tuple[Leg, datetime, datetime, Why]]:
-    """The scans its plan in force asks for: of which leg, by when, and after which moment any scan will do."""
+def _due(situation: Situation) -> list[tuple[Leg, datetime, datetime | None, str, Facts]]:
+    """The scans its plan in force asks for: of which leg, by when, when there was one, and why it is asked for."""
+    due: list[tuple[Leg, datetime, datetime | None, str, Facts]] = []
     if not situation.progress.marks:
-        return  # that nobody scanned it at all is another irregularity
+        return due  # that nobody scanned it at all is another irregularity
     for leg in situation.itinerary.legs:
         departure = situation.departure(leg.departure)
         if departure is None or departure.left_at is None:
-            return
-        load = situation.progress.load_on(leg.departure)
+            break
+        left_at, load = departure.left_at, situation.progress.load_on(leg.departure)
         if load is not None and situation.rode(leg.departure):
             arrives_at = departure.expected_arrival
-            why = because(
-                NOT_UNLOADED,
-                {"departure": leg.departure, "facility": leg.destination, "arrives_at": arrives_at},
-            )
-            yield leg, arrives_at + TO_BE_UNLOADED, max(load.last_at, departure.left_at), why
+            facts: Facts = {"departure": leg.departure, "facility": leg.destination, "arrives_at": arrives_at}
+            heard_at = _next_scan(situation, max(load.last_at, left_at))
+            due.append((leg, arrives_at + TO_BE_UNLOADED, heard_at, NOT_UNLOADED, facts))
         else:
-            why = because(
-                NOT_LOADED, {"departure": leg.departure, "facility": leg.origin, "left_at": departure.left_at}
-            )
-            yield leg, departure.left_at + TO_BE_HEARD_OF, departure.left_at, why
+            facts = {"departure": leg.departure, "facility": leg.origin, "left_at": left_at}
+            due.append((leg, left_at + TO_BE_HEARD_OF, _next_scan(situation, left_at), NOT_LOADED, facts))
+    return due
 
 
 def _next_scan(situation: Situation, moment: datetime) -> datetime | None:

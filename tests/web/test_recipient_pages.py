@@ -1,0 +1,245 @@
+"""What recipients see and do on pages over a real tracker: by link, by proof, by a link passed on, and not at all."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.tracker.world import World, at, new_database
+from tracker.domain.booking import BookedPiece, Party
+from tracker.domain.handling import Kind
+from tracker.domain.shipment import Goods
+from tracker.recipients import Recipients
+from web.app import WebSettings, create_app, live_of
+
+CANARIES = {
+    "name": "Ada van der Canary",
+    "mail": "canary@example.org",
+    "phone": "+1 206 555 0142",
+    "street": "Canary Wharf",
+    "postcode": "98101-CNRY",
+    "city": "Canaryville",
+    "reference": "ref-canary",
+    "contents": "canary seed",
+    "shipper": "Charles Babbage",
+}
+PARTY = Party(
+    CANARIES["name"],
+    email=CANARIES["mail"],
+    phone=CANARIES["phone"],
+    postcode=CANARIES["postcode"],
+    city=CANARIES["city"],
+    lines=(f"{CANARIES['street']} 7",),
+)
+HTTPS = {"base_url": "https://track.example"}
+
+
+class House(World):
+    """A tracker with one parcel delivered to somebody whose every datum can be found again."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.with_network()
+        self.recipients = Recipients(self.store, self.clock, key=b"0" * 32)
+        piece = BookedPiece(weight_g=1250, goods=Goods(contents=CANARIES["contents"]))
+        self.number = self.books(piece, consignee=PARTY).numbers[0]
+        self.scans(self.number, Kind.ACCEPT, "sea-st", at(1), at="belt-7")
+        self.scans(self.number, Kind.OUT_FOR_DELIVERY, "bos-st", at(27))
+        self.scans(self.number, Kind.DELIVER, "bos-st", at(27.7))
+        self.fold()
+        self.person = self.outbox.unplanned()[0].recipient.person
+
+    @property
+    def link(self) -> str:
+        return f"/l/{self.recipients.link(self.person, self.number)}"
+
+    @property
+    def page(self) -> str:
+        return f"/t/{self.number}"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(new_database(tmp_path / "lastscan.db"))
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def app(house: House) -> Iterator[Flask]:
+    app = create_app(
+        house.queries,
+        house.bookings,
+        clock=house.clock,
+        recipients=house.recipients,
+        settings=WebSettings(lookups_per_minute=None),
+    )
+    yield app
+    live_of(app).stop()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def token_on(page: TestResponse) -> str:
+    found = re.search(r'name="form" value="([0-9a-f]+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+def send(client: FlaskClient, form_at: str, to: str, **fields: str) -> TestResponse:
+    """What the button of a form does in a browser."""
+    token = token_on(client.get(form_at))
+    return client.post(to, data={"form": token, **fields}, headers={"Sec-Fetch-Site": "same-origin"})
+
+
+def seen(text: str) -> set[str]:
+    return {name for name, canary in CANARIES.items() if canary in text}
+
+
+def test_a_link_is_swapped_for_a_cookie_and_a_clean_address(client: FlaskClient, house: House) -> None:
+    answer = client.get(f"{house.link}?lang=en", **HTTPS)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"{house.page}?lang=en"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    (cookie,) = [kept for kept in answer.headers.getlist("Set-Cookie") if "lastscan-view" in kept]
+    assert cookie.startswith("__Host-lastscan-view=")
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+    assert house.link.rpartition("/")[2] not in cookie
+    assert "Domain" not in cookie
+
+
+def test_its_recipient_sees_places_minutes_and_their_own_data_masked(client: FlaskClient, house: House) -> None:
+    assert seen(client.get(house.page).text) == set()
+    client.get(house.link)
+    page = client.get(house.page)
+    assert seen(page.text) == {"name", "street", "city", "contents"}
+    for shown in (
+        "Boston station",
+        "10:42",
+        "c…@example.org",
+        "…42",
+        "C. B.",
+        "1.25 kg",
+        "Proof of delivery",
+        "That it was delivered",
+    ):
+        assert shown in page.text, shown
+    for hidden in ("belt-7", "h-bos-st", "Canary Wharf 7", "98101-CNRY", house.person):
+        assert hidden not in page.text, hidden
+    assert "Boston station" not in client.application.test_client().get(house.page).text
+
+
+def test_a_proof_shows_the_same_but_does_nothing(client: FlaskClient, house: House) -> None:
+    ask = f"{house.page}/prove"
+    answer = send(client, ask, ask, proof="98101 cnry")
+    assert (answer.status_code, answer.headers["Location"]) == (303, house.page)
+    page = client.get(house.page)
+    assert "name" in seen(page.text)
+    assert "/share" not in page.text
+    assert send(client, house.page, f"{house.page}/share", journey="1").status_code == 403
+
+
+def test_an_unknown_number_and_a_wrong_proof_are_told_the_same(client: FlaskClient, house: House) -> None:
+    unknown = "LS100000003NL"
+    told = []
+    for number in (house.number, unknown):
+        ask = f"/t/{number}/prove"
+        first = client.get(ask)
+        answers = [send(client, ask, ask, proof="wrong") for _ in range(6)]
+        told.append(
+            [
+                (answer.status_code, re.sub(r'value="[0-9a-f]{96}"', "", answer.text.replace(number, "")))
+                for answer in [first, *answers]
+            ]
+        )
+        assert [answer.status_code for answer in answers] == [403] * 5 + [429]
+        assert 3500 < int(answers[-1].headers["Retry-After"]) <= 3600
+    assert told[0] == told[1]
+
+
+def test_a_view_is_passed_on_without_persons_and_taken_back(client: FlaskClient, house: House) -> None:
+    client.get(house.link)
+    passed = send(client, house.page, f"{house.page}/share", journey="1")
+    address = re.search(r'value="http://localhost(/l/[\w-]+)"', passed.text)
+    assert address is not None
+    other = client.application.test_client()
+    other.get(address[1])
+    page = other.get(house.page)
+    assert "Boston station" in page.text
+    assert seen(page.text) == set()
+    assert send(other, house.page, f"{house.page}/unshare", journey="1").status_code == 403
+    send(client, house.page, f"{house.page}/unshare", journey="1")
+    assert other.get(address[1]).status_code == 404
+    assert "Boston station" not in other.get(house.page).text
+
+
+def test_whoever_wants_to_be_forgotten_is(client: FlaskClient, house: House) -> None:
+    client.get(house.link)
+    stolen = client.get_cookie("lastscan-view")
+    assert stolen is not None
+    send(client, house.page, "/forget")
+    assert client.get_cookie("lastscan-view") is None
+    client.set_cookie("lastscan-view", stolen.value)
+    assert "name" not in seen(client.get(house.page).text)
+
+
+def test_a_stream_shows_what_the_page_shows_until_its_view_ends(client: FlaskClient, house: House) -> None:
+    """To whoever has the cookie, and not to the next reader of the same change."""
+
+    def first(of: FlaskClient) -> str:
+        stream = of.get(f"{house.page}/events?after=0")
+        sent = ""
+        for chunk in stream.iter_encoded():
+            sent += chunk.decode()
+            if "data-part" in sent:
+                break
+        stream.close()
+        return sent
+
+    client.get(house.link)
+    assert "Boston station" in first(client)
+    assert "Boston station" not in first(client.application.test_client())
+    assert "Boston station" in first(client)
+    send(client, house.page, "/forget")
+    assert "Boston station" not in first(client)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_nothing_private_stands_in_addresses_titles_headers_or_logs(
+    client: FlaskClient,
+    house: House,
+    language: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    answers = [client.get(f"{house.link}?lang={language}")]
+    answers += [client.get(path) for path in (house.page, f"{house.page}/prove", "/l/nothing")]
+    answers.append(send(client, house.page, f"{house.page}/share", journey="1"))
+    for answer in answers:
+        said = f"{answer.headers} {answer.request.path} {''.join(re.findall('<title>.*?</title>', answer.text))}"
+        assert seen(said) == set()
+        assert house.person not in said
+    out, err = capfd.readouterr()
+    assert seen(out + err) == set()
+
+
+def test_an_api_answer_is_that_of_the_number_whoever_asks(client: FlaskClient, house: House) -> None:
+    address = f"/api/v1/shipments/{house.number}"
+    before = client.get(address).data
+    client.get(house.link)
+    assert client.get(address).data == before
+
+
+def test_a_link_that_is_none_of_ours_leads_nowhere(client: FlaskClient) -> None:
+    for token in ("x", "A" * 22, "A" * 5000, "..", "%00", "١"):
+        answer = client.get(f"/l/{token}")
+        assert answer.status_code == 404
+        assert "Set-Cookie" not in answer.headers

@@ -1,0 +1,104 @@
+"""What stands beside a piece for whoever has proved that it is theirs, in words; a template works out nothing."""
+
+from dataclasses import dataclass
+
+from locales import Words, sentence
+from tracker.domain.card import Form, Milestone, PieceCard, ToldNotice
+from tracker.domain.notices import NoticeKind
+from tracker.domain.persons import masked_address, masked_email, masked_name, masked_phone
+from tracker.recipients import Grant, Particulars
+from web.visitor import Recipients
+
+TOLD: dict[NoticeKind, str] = {
+    NoticeKind.OUT_FOR_DELIVERY: sentence("That it is out for delivery"),
+    NoticeKind.DELIVERED: sentence("That it was delivered"),
+    NoticeKind.CONNECTION_AT_RISK: sentence("That it may miss a connection"),
+    NoticeKind.MISSED_CONNECTION: sentence("That it missed a connection"),
+    NoticeKind.LEG_CANCELLED: sentence("That a departure is cancelled"),
+    NoticeKind.WITHDRAWN: sentence("That an earlier message no longer holds"),
+}
+ANOTHER = sentence("Another message")
+
+OUTCOMES = {
+    "due": sentence("on its way to you"),
+    "accepted": sentence("sent"),
+    "unknown": sentence("sent; nobody confirmed it"),
+    "failed": sentence("could not be sent"),
+    "cancelled": sentence("not sent: it was no longer true"),
+    "expired": sentence("not sent: it would have come too late"),
+    "opted_out": sentence("not sent, as you asked"),
+}
+"""What became of a message; others are not worth a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    what: str
+    when: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Of a shared view only `shared_with` is true; the rest is the recipient's alone."""
+
+    shared_with: bool
+    facts: tuple[tuple[str, str], ...] = ()  # label and value
+    proof: tuple[tuple[str, str], ...] = ()  # of delivery
+    told: tuple[Told, ...] = ()
+    may_act: bool = False
+    shares: bool = False
+    journey: int = 1
+
+
+def viewer(recipients: Recipients, grant: Grant | None, card: PieceCard, words: Words) -> Viewer | None:
+    """None for whoever has a number alone."""
+    if grant is None:
+        return None
+    if grant.form is not Form.RECIPIENT:
+        return Viewer(shared_with=True)
+    known = recipients.particulars(grant)
+    return Viewer(
+        shared_with=False,
+        facts=tuple((words.say(label), value) for label, value in _facts(known, words) if value),
+        proof=tuple((words.say(label), value) for label, value in _proof(card, words)),
+        told=tuple(_told(notice, card, words) for notice in known.told if notice.outcome in OUTCOMES),
+        may_act=grant.may_act,
+        shares=known.shared,
+        journey=card.journey,
+    )
+
+
+def _facts(known: Particulars, words: Words) -> list[tuple[str, str | None]]:
+    own = known.consignee
+    kilograms = words.number(round(known.weight_g / 1000, 2)) if known.weight_g else None
+    return [
+        (sentence("For"), own.name),
+        (sentence("Address"), masked_address(own)),
+        (sentence("E-mail"), masked_email(own.email) if own.email else None),
+        (sentence("Phone"), masked_phone(own.phone) if own.phone else None),
+        (sentence("From"), masked_name(known.shipper.name)),
+        (sentence("Their reference"), known.reference),
+        (sentence("Weight"), words.say("{kilograms} kg", kilograms=kilograms) if kilograms else None),
+        (sentence("Contents"), known.contents),
+    ]
+
+
+def _proof(card: PieceCard, words: Words) -> list[tuple[str, str]]:
+    """When and where it was handed over, once it was."""
+    step = next((step for step in card.milestones if step.milestone is Milestone.DELIVERED), None)
+    if not card.delivered or step is None or step.reached_at is None or card.facility is None:
+        return []
+    return [
+        (sentence("Handed over"), words.instant(step.reached_at, card.destination.zone)),
+        (sentence("By the people of"), card.facility.name(words.tag)),
+    ]
+
+
+def _told(notice: ToldNotice, card: PieceCard, words: Words) -> Told:
+    kinds = {kind.value: said for kind, said in TOLD.items()}
+    return Told(
+        what=words.say(kinds.get(notice.kind, ANOTHER)),
+        when=words.instant(notice.owed_at, card.destination.zone),
+        outcome=words.say(OUTCOMES[notice.outcome]),
+    )
