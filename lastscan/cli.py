@@ -38,6 +38,7 @@ COMMANDS = {
     "bench": "bench",
     "simulate": "simulate",
     "prove": "prove",
+    "proofs": "proofs",
     "replay": "replay",
     "learn": "replay",
     "learn-eta": "eta",

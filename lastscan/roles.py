@@ -130,6 +130,7 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
     from notify.dispatch import Clocks
     from notify.main import run_notify
     from notify.owed import OwedNotice
+    from notify.pace import paces
     from notify.store.deliveries import DeliveryStore
     from tracker.outbox import Outbox
     from tracker.recipients import Recipients
@@ -163,6 +164,7 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
         stop,
         preferences=preferences,
         proof_key=home.secret("proof").encode(),
+        paces=paces(channels, os.environ.get("LASTSCAN_SEND_RATES", "")),
     )
 
 

@@ -13,11 +13,22 @@ class State(StrEnum):
     UNKNOWN = "unknown"  # handed over, and no answer: the person may have it
     FAILED = "failed"
     CANCELLED = "cancelled"  # no longer true, or never said
+    SUPERSEDED = "superseded"  # a newer one of the same thread went first
     EXPIRED = "expired"
     OPTED_OUT = "opted_out"  # whoever it is for has left this kind
 
 
-SETTLED = frozenset({State.ACCEPTED, State.UNKNOWN, State.FAILED, State.CANCELLED, State.EXPIRED, State.OPTED_OUT})
+SETTLED = frozenset(
+    {
+        State.ACCEPTED,
+        State.UNKNOWN,
+        State.FAILED,
+        State.CANCELLED,
+        State.SUPERSEDED,
+        State.EXPIRED,
+        State.OPTED_OUT,
+    }
+)
 """States the tracker hears of. UNKNOWN may still become another."""
 
 
@@ -31,12 +42,15 @@ class Delivery:
     cause: str
     person: str
     kind: str
+    thread: str
+    owed_at: datetime
+    shared: bool
     priority: int
     state: State
     due_at: datetime | None
     lease_until: datetime | None
-    fence: int
-    attempts: int
+    fence: int  # how often it was taken up
+    attempts: int  # those that count on the ladder: not when whoever took it up never came to it
     handed_at: datetime | None  # since when the person may have it; None while that is impossible
 
 
@@ -50,7 +64,12 @@ class Planned:
     cause: str
     person: str
     kind: str
+    thread: (
+        str  # of one person, piece and group: these are told in the order of `owed_at`, or the older ones not at all
+    )
+    owed_at: datetime
     priority: int
+    shared: bool = False  # its cause concerns many pieces, as a departure does
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +82,16 @@ class Settlement:
     due_at: datetime | None = None
     handed_at: datetime | None = None
     then: Planned | None = None  # the next channel, after this one failed for good
+    provider_id: str = ""  # the provider's own name for it
+    answered: bool | None = None  # whether its provider said yes or no; None: it was not asked
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Of notices, for the report: each counts once however many channels it has.
 
-    Due are all but the cancelled, which were no longer true when their turn came, and those their reader has opted out
-    of; doubled those a provider accepted more than once for one cause, person and channel.
+    Due are all but the cancelled, which were no longer true when their turn came, the superseded, and those their
+    reader has opted out of; doubled those a provider accepted more than once for one cause, person and channel.
     """
 
     notices_due: int = 0
@@ -80,6 +101,7 @@ class Counts:
     notices_unknown: int = 0
     notices_waiting: int = 0
     notices_cancelled: int = 0
+    notices_superseded: int = 0
     notices_expired: int = 0
     notices_opted_out: int = 0
 
@@ -92,6 +114,7 @@ class Accepted:
     """The provider has it and said so."""
 
     answer: str
+    provider_id: str = ""  # its own name for it, by which it will speak of it later
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,28 @@
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from notify import routing
 from notify.channel import Channel, Message, UnsayableError
-from notify.delivery import Delivery, ForGood, Later, Outcome, Settlement, State
+from notify.delivery import Accepted, Delivery, ForGood, Later, Outcome, Settlement, State
 from notify.owed import EXPIRED, OVERTAKEN, STANDS, UNSAID, Outbox, OwedNotice
+from notify.pace import UNPACED, Pace
 from notify.preferences import Preferences
-from notify.proofs import Proof, address_digest
-from notify.store.deliveries import DeliveryStore
+from notify.proofs import UNSENT, Sent, address_digest, proof_of
+from notify.store.deliveries import DeliveryStore, Result
 from tracker.clock import Clock
 
 log = structlog.get_logger(__name__)
 
 SOON = timedelta(seconds=5)
+TURN = timedelta(seconds=1)
+"""How long to wait for another to finish, or for a provider to bear more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,20 @@ class Clocks:
     real: Callable[[], datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """A message that may leave, and what it is about."""
+
+    delivery: Delivery
+    notice: OwedNotice
+    message: Message
+
+
 class Dispatcher:
     """Plans what is owed, sends what is due, and tells the tracker how far each notice got.
 
-    All it knows stands in the database: it may be killed anywhere, and several may work at once.
+    All it knows stands in the database: it may be killed anywhere, and several may work at once. `paces` says what the
+    provider of a channel bears; without one it is asked for one message after the other.
     """
 
     def __init__(
@@ -46,6 +60,7 @@ class Dispatcher:
         preferences: Preferences,
         proof_key: bytes,
         chance: random.Random,
+        paces: Mapping[str, Pace] | None = None,
     ) -> None:
         self._outbox = outbox
         self._deliveries = deliveries
@@ -54,19 +69,20 @@ class Dispatcher:
         self._preferences = preferences
         self._proof_key = proof_key
         self._chance = chance
+        self._paces = paces or {}
+        self._pools: dict[str, ThreadPoolExecutor] = {}
 
     def step(self, limit: int = 100, *, stopped: Callable[[], bool] = lambda: False) -> int:
-        """One round: plan, send at most `limit` that are due, report. How much there was to do; 0 if nothing."""
-        done = self._plan()
-        for _ in range(limit):
-            delivery = None if stopped() else self._deliveries.claim(self._clocks.real())
-            if delivery is None:
-                break
-            self._attend(delivery)
-            done += 1
-        return done + self._report()
+        """One round: plan, send at most `limit` by each channel, report. How much there was to do; 0 if nothing."""
+        done = self.plan()
+        served: set[str] = set()
+        while waiting := [channel for channel in self._deliveries.channels() if channel not in served]:
+            served.add(waiting[0])
+            done += self.send(waiting[0], limit, stopped=stopped)
+        return done + self.report()
 
-    def _plan(self) -> int:
+    def plan(self) -> int:
+        """Decides by which channel each notice goes that is newly owed; how many there were."""
         owed = self._outbox.unplanned()
         if not owed:
             return 0
@@ -76,33 +92,92 @@ class Dispatcher:
         self._outbox.planned([notice.id for notice in owed])
         return len(owed)
 
-    def _report(self) -> int:
+    def send(self, channel: str, limit: int = 100, *, stopped: Callable[[], bool] = lambda: False) -> int:
+        """Attends to at most `limit` deliveries that are due by this channel; to how many.
+
+        So many at once as the channel's pace says, each handed over only when all before it have come to something.
+        """
+        pace = self._paces.get(channel, UNPACED)
+        done = 0
+        while done < limit and not stopped():
+            claimed_at = self._clocks.real()
+            batch = self._deliveries.claim(channel, claimed_at, limit - done, pace)
+            if not batch:
+                break
+            for start in range(0, len(batch), pace.concurrency):
+                wave, rest = batch[start : start + pace.concurrency], batch[start + pace.concurrency :]
+                if stopped() or self._clocks.real() - claimed_at > routing.LEASE / 2:
+                    self._deliveries.release([*wave, *rest])
+                    break
+                if not self._attend(wave, pace):
+                    self._deliveries.release(rest)
+                    return done
+                done += len(wave)
+        return done
+
+    def report(self) -> int:
+        """Tells the tracker what was settled since it was told last; of how many."""
         settled = self._deliveries.unreported()
-        for delivery, notice, state in settled:
-            self._outbox.told(notice, state)
-            self._deliveries.reported(delivery, state)
+        if settled:
+            self._outbox.told([(notice, state) for _, notice, state in settled])
+            self._deliveries.reported([(delivery, state) for delivery, _, state in settled])
         return len(settled)
+
+    def close(self) -> None:
+        """Waits for what is being sent. Nothing is sent afterwards."""
+        for pool in self._pools.values():
+            pool.shutdown()
+
+    # Some deliveries at once
+
+    def _attend(self, wave: Sequence[Delivery], pace: Pace) -> bool:
+        """Sends them, or says why not. False when it is nobody's turn: the provider bears no more, or rests."""
+        settled: list[Result] = []
+        letters: dict[str, _Letter] = {}
+        for delivery in wave:
+            found = self._prepared(delivery)
+            if isinstance(found, _Letter):
+                letters[delivery.id] = found
+            elif found is not None:
+                settled.append(found)
+        held = [letter.delivery for letter in letters.values()]
+        handed = self._deliveries.hand(held, self._clocks.real(), pace)
+        leaving = [letters[delivery.id] for delivery in handed]
+        for letter, outcome in zip(leaving, self._sent_all(leaving, pace), strict=True):
+            settled.append(self._outcome(outcome, letter))
+        now = self._clocks.real()
+        for lost in self._deliveries.settle(settled, now):
+            log.warning("lease ran out while sending", delivery=lost.id, fence=lost.fence)
+        ours = {delivery.id for delivery in handed}
+        kept = [delivery for delivery in held if delivery.id not in ours]
+        self._deliveries.release(kept, due_at=now + TURN)
+        return bool(handed or settled or not held)
+
+    def _sent_all(self, letters: Sequence[_Letter], pace: Pace) -> Sequence[Outcome]:
+        if not letters:
+            return ()
+        name = letters[0].delivery.channel
+        channel = self._channels[name]
+        if len(letters) == 1:
+            return [self._sent(channel, letters[0].message, letters[0].delivery)]
+        if name not in self._pools:
+            self._pools[name] = ThreadPoolExecutor(pace.concurrency, thread_name_prefix=f"send-{name}")
+        return list(self._pools[name].map(lambda letter: self._sent(channel, letter.message, letter.delivery), letters))
 
     # One delivery
 
-    def _attend(self, delivery: Delivery) -> None:
+    def _prepared(self, delivery: Delivery) -> _Letter | Result:
+        """The message, if it should still be told; else what becomes of it."""
         notice = self._outbox.notice(delivery.notice)
         if notice is None:
-            self._settle(delivery, Settlement(State.CANCELLED, "the tracker knows no such notice"))
-            return
-        stale = self._stale(delivery, notice)
-        if stale is not None:
-            self._settle(delivery, stale)
-            return
+            return self._result(delivery, Settlement(State.CANCELLED, "the tracker knows no such notice"))
         channel = self._channels.get(delivery.channel)
-        left = self._left(delivery, notice, channel)
-        if left is not None:
-            self._settle(delivery, left)
-            return
+        not_told = self._stale(delivery, notice) or self._left(delivery, notice, channel)
+        if not_told is not None:
+            return self._result(delivery, not_told, notice)
         message = self._composed(delivery, notice, channel)
         if not isinstance(message, Message):
-            self._settle(delivery, self._after(message, delivery, notice, channel))
-            return
+            return self._result(delivery, self._after(message, delivery, notice, channel), notice)
         assert channel is not None  # or there would be no message
         if delivery.handed_at is not None and not routing.may_repeat(
             delivery.kind, remembers_key=channel.remembers_keys
@@ -111,12 +186,8 @@ class Dispatcher:
             settlement = routing.unanswered(
                 delivery, answer, now=self._clocks.real(), remembers_key=False, chance=self._chance.random()
             )
-            self._settle(delivery, settlement)
-            return
-        if not self._deliveries.hand(delivery, self._clocks.real()):
-            return  # we were paused for longer than a lease: whoever has it now sends it
-        outcome = self._sent(channel, message, delivery)
-        self._settle(delivery, self._after(outcome, delivery, notice, channel), message)
+            return self._result(delivery, settlement, notice)
+        return _Letter(delivery, notice, message)
 
     def _stale(self, delivery: Delivery, notice: OwedNotice) -> Settlement | None:
         """What to settle it as if it should not be told any more."""
@@ -171,6 +242,15 @@ class Dispatcher:
         log.info("notice sent", delivery=delivery.id, kind=delivery.kind, outcome=type(outcome).__name__)
         return outcome
 
+    def _outcome(self, outcome: Outcome, letter: _Letter) -> Result:
+        """What a provider's answer makes of what it was handed."""
+        delivery, notice, message = letter.delivery, letter.notice, letter.message
+        settlement = self._after(outcome, delivery, notice, self._channels[delivery.channel])
+        settlement = replace(settlement, answered=isinstance(outcome, Accepted | ForGood))
+        digest = address_digest(message.address, self._proof_key)
+        sent = Sent(digest, message.language, hashlib.sha256(message.body).hexdigest())
+        return self._result(delivery, settlement, notice, sent)
+
     def _after(self, outcome: Outcome, delivery: Delivery, notice: OwedNotice, channel: Channel | None) -> Settlement:
         return routing.settle(
             outcome,
@@ -181,23 +261,9 @@ class Dispatcher:
             then=routing.plan(notice, self._channels, after=delivery.channel),
         )
 
-    def _settle(self, delivery: Delivery, settlement: Settlement, message: Message | None = None) -> None:
-        now = self._clocks.real()
-        proof = Proof(
-            at=now,
-            notice=delivery.notice,
-            cause=delivery.cause,
-            delivery=delivery.id,
-            attempt=delivery.attempts,
-            kind=delivery.kind,
-            person=delivery.person,
-            channel=delivery.channel,
-            address=address_digest(message.address if message else None, self._proof_key),
-            language=message.language if message else "",
-            body_sha256=hashlib.sha256(message.body).hexdigest() if message else "",
-            outcome=settlement.state,
-            why=settlement.why,
-            answer=settlement.answer,
-        )
-        if not self._deliveries.settle(delivery, settlement, proof, now):
-            log.warning("lease ran out while sending", delivery=delivery.id, fence=delivery.fence)
+    def _result(
+        self, delivery: Delivery, settlement: Settlement, notice: OwedNotice | None = None, sent: Sent = UNSENT
+    ) -> Result:
+        evidence = " ".join(notice.evidence) if notice is not None else ""
+        proof = proof_of(delivery, settlement, self._clocks.real(), sent=sent, evidence=evidence)
+        return Result(delivery, settlement, proof)

@@ -2,14 +2,16 @@
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from notify.channel import Channel
 from notify.dispatch import Clocks, Dispatcher
 from notify.owed import Outbox
+from notify.pace import Pace
 from notify.preferences import Preferences
 from notify.store.deliveries import DeliveryStore
 
@@ -27,26 +29,46 @@ def run_notify(
     *,
     preferences: Preferences,
     proof_key: bytes,
+    paces: Mapping[str, Pace] | None = None,
 ) -> None:
-    """Sends what is due until `stop` is set, then finishes the message in hand and returns.
+    """Sends what is due until `stop` is set, then finishes the messages in hand and returns.
 
-    What is due stands in the database. The scheduler only says when to look, so nothing is lost when it is killed.
+    What is due stands in the database. The scheduler only says when to look, so nothing is lost when it is killed. Each
+    channel is looked after by itself: a slow provider holds up no other.
     """
     dispatcher = Dispatcher(
-        outbox, deliveries, channels, clocks, preferences=preferences, proof_key=proof_key, chance=random.Random()
+        outbox,
+        deliveries,
+        channels,
+        clocks,
+        preferences=preferences,
+        proof_key=proof_key,
+        chance=random.Random(),
+        paces=paces,
     )
-    scheduler = BackgroundScheduler(timezone="UTC")  # it knows no local days: the database says what is due
 
-    def look() -> None:
+    def plan_and_report() -> int:
+        done = dispatcher.plan()
+        for unserved in set(deliveries.channels()) - set(channels):
+            done += dispatcher.send(unserved, stopped=stop.is_set)
+        return done + dispatcher.report()
+
+    def sending(channel: str) -> Callable[[], int]:
+        return lambda: dispatcher.send(channel, stopped=stop.is_set)
+
+    def look(work: Callable[[], int]) -> None:
         try:
-            while not stop.is_set() and dispatcher.step(stopped=stop.is_set):
+            while not stop.is_set() and work():
                 pass
-        except Exception:  # a database that is away for a minute must not end the ticking
+        except Exception:
             log.exception("the round was broken off; it will be taken up again", again_in_s=TICK_S)
 
-    scheduler.add_job(look, "interval", seconds=TICK_S, coalesce=True, max_instances=1)
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(len(channels) + 1)})
+    for work in (plan_and_report, *map(sending, channels)):
+        scheduler.add_job(look, "interval", (work,), seconds=TICK_S, coalesce=True, max_instances=1)
     scheduler.start()
     try:
         stop.wait()
     finally:
         scheduler.shutdown(wait=True)
+        dispatcher.close()

@@ -28,6 +28,6 @@ class Outbox(Protocol):
         """Whether it should still be told at this business time: stands, overtaken, expired or unsaid."""
         ...
 
-    def told(self, id: str, outcome: str) -> None:
-        """How far it got, for cards and for the verdict on what takes it back."""
+    def told(self, outcomes: Sequence[tuple[str, str]]) -> None:
+        """How far each notice got, for cards and for the verdict on what takes it back."""
         ...

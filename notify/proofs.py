@@ -2,60 +2,81 @@
 
 import hashlib
 import hmac
-import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
 
-FIRST = "0" * 64
-"""What the first proof names as its predecessor."""
+from notify.delivery import Delivery, Settlement
+from tracker.domain.chain import Value
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One attempt, told without contact data: the address is a keyed digest, the person a pseudonym."""
+    """One attempt or decision, told without contact data: the address is a keyed digest, the person a pseudonym."""
 
     at: datetime
     notice: str
     cause: str
     delivery: str
-    attempt: int
+    attempt: int  # how often it had been taken up
     kind: str
     person: str
     channel: str
-    address: str
-    language: str
-    body_sha256: str  # empty: nothing was sent
     outcome: str
     why: str
-    answer: str
+    answer: str = ""
+    address: str = ""
+    language: str = ""
+    body_sha256: str = ""  # empty: nothing was sent
+    evidence: str = ""  # the scans that caused it
+    provider_id: str = ""  # the provider's own name for it
+    program: str = ""  # whose rules and templates these were
+
+    def said(self) -> dict[str, Value]:
+        """As a row of the chain: instants in RFC 3339, in UTC."""
+        return asdict(self) | {"at": self.at.astimezone(UTC).isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A proof in its place in the chain."""
+class Sent:
+    """What was handed over, as a proof may tell it."""
 
-    pos: int
-    proof: Proof
-    prev: str
-    hash: str
-
-
-def seal(proof: Proof, *, pos: int, prev: str) -> Link:
-    """SHA-256 of the predecessor's hash and the row as JSON: keys in order, no blanks, instants in RFC 3339."""
-    row = asdict(proof) | {"at": proof.at.isoformat(), "pos": pos}
-    body = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return Link(pos, proof, prev, hashlib.sha256(bytes.fromhex(prev) + body.encode()).hexdigest())
+    address: str = ""
+    language: str = ""
+    body_sha256: str = ""
 
 
-def first_broken(chain: Iterable[Link]) -> int | None:
-    """The position of the first proof that is not what was written, or None if all are."""
-    prev = FIRST
-    for pos, link in enumerate(chain, start=1):
-        if link.pos != pos or link.prev != prev or seal(link.proof, pos=pos, prev=prev).hash != link.hash:
-            return pos
-        prev = link.hash
-    return None
+UNSENT = Sent()
+
+
+def proof_of(
+    delivery: Delivery, settlement: Settlement, at: datetime, *, sent: Sent = UNSENT, evidence: str = ""
+) -> Proof:
+    return Proof(
+        at=at,
+        notice=delivery.notice,
+        cause=delivery.cause,
+        delivery=delivery.id,
+        attempt=delivery.fence,
+        kind=delivery.kind,
+        person=delivery.person,
+        channel=delivery.channel,
+        outcome=settlement.state,
+        why=settlement.why,
+        answer=settlement.answer,
+        address=sent.address,
+        language=sent.language,
+        body_sha256=sent.body_sha256,
+        evidence=evidence,
+        provider_id=settlement.provider_id,
+        program=program(),
+    )
+
+
+@cache
+def program() -> str:
+    return f"lastscan {version('lastscan')}"
 
 
 def address_digest(address: str | None, key: bytes) -> str:

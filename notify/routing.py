@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from notify.delivery import Accepted, Delivery, ForGood, Later, NoAnswer, Outcome, Planned, Settlement, State
 from notify.owed import OwedNotice
-from tracker.domain.notices import NoticeKind, Urgency
+from tracker.domain.notices import NOTICE_RULES, NoticeKind, Urgency
 
 LEASE = timedelta(seconds=60)
 
@@ -62,8 +62,25 @@ def plan(notice: OwedNotice, channels: Container[str], *, after: str | None = No
         cause=notice.cause,
         person=notice.recipient.person,
         kind=notice.kind,
+        thread=_thread(notice),
+        owed_at=notice.owed_at,
         priority=PRIORITY[notice.urgency],
+        shared="departure" in notice.why.values,
     )
+
+
+def _thread(notice: OwedNotice) -> str:
+    """What it must be told in order with: notices to one person about one piece that overtake each other."""
+    strand = NOTICE_RULES[notice.kind].supersedes
+    return notice.id if strand is None else f"{notice.recipient.person}/{notice.number}/{strand}"
+
+
+def superseded(delivery: Delivery) -> Settlement:
+    """Of an open one, when a newer one of its thread goes first."""
+    if delivery.handed_at is not None:
+        why = "no answer; not repeated, because a newer one of the same matter went"
+        return Settlement(State.UNKNOWN, why, handed_at=delivery.handed_at)
+    return Settlement(State.SUPERSEDED, "a newer one of the same matter went first")
 
 
 def may_repeat(kind: str, *, remembers_key: bool) -> bool:
@@ -84,8 +101,14 @@ def settle(
     """What an attempt's outcome makes of the delivery; `then` is the next channel, should this one be at its end."""
     pause = wait(delivery.attempts, chance=chance)
     match outcome:
-        case Accepted(answer):
-            return Settlement(State.ACCEPTED, "the provider took it", answer, handed_at=delivery.handed_at or now)
+        case Accepted(answer, provider_id):
+            return Settlement(
+                State.ACCEPTED,
+                "the provider took it",
+                answer,
+                handed_at=delivery.handed_at or now,
+                provider_id=provider_id,
+            )
         case ForGood(answer):
             if delivery.handed_at is not None:
                 why = "an earlier attempt may have arrived; this one was refused for good"

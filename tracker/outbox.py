@@ -50,6 +50,7 @@ class OwedNotice:
     urgency: Urgency
     channels: tuple[str, ...]
     recipient: Recipient
+    evidence: tuple[str, ...] = ()  # the keys of the facts that caused it
 
 
 class Outbox:
@@ -85,10 +86,11 @@ class Outbox:
                 return "overtaken"
             return _verdict(tx, row, now)
 
-    def told(self, id: str, outcome: str) -> None:
-        """How it ended, for the pages that show what a customer was told."""
+    def told(self, outcomes: Sequence[tuple[str, str]]) -> None:
+        """How each ended, for the pages that show what a customer was told."""
         with self._store.writing() as tx:
-            tx.owed.told(id, outcome)
+            for notice, outcome in outcomes:
+                tx.owed.told(notice, outcome)
 
 
 def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
@@ -147,4 +149,5 @@ def _owed(tx: Transaction, row: OwedRow, places: dict[str, Facility]) -> OwedNot
         urgency=NOTICE_RULES[row.notice.kind].urgency,
         channels=row.channels,
         recipient=Recipient(who.pseudonym, who.name, who.email, who.phone, who.language, who.zone or destination.zone),
+        evidence=tuple(map(str, row.notice.evidence)),
     )

@@ -12,9 +12,9 @@ def take_over(before: sa.Connection, restored: sa.Connection) -> bool:
 
     False, and nothing is done, where its proofs do not go on from those of the backup.
     """
-    last = restored.execute(sa.select(proofs.c.pos, proofs.c.hash).order_by(proofs.c.pos.desc()).limit(1)).one_or_none()
+    last = restored.execute(sa.select(proofs.c.n, proofs.c.hash).order_by(proofs.c.n.desc()).limit(1)).one_or_none()
     if last is not None:
-        same = before.execute(sa.select(proofs.c.hash).where(proofs.c.pos == last.pos)).scalar_one_or_none()
+        same = before.execute(sa.select(proofs.c.hash).where(proofs.c.n == last.n)).scalar_one_or_none()
         if same != last.hash:
             return False
     for table in (deliveries, proofs, wishes, switched_off, mutes):

@@ -1,6 +1,7 @@
-"""Deliveries and proofs in the database: who may send what now, and what became of it."""
+"""Deliveries in the database: who may send what now, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -8,18 +9,28 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notify.delivery import SETTLED, Counts, Delivery, Planned, Settlement, State
-from notify.proofs import FIRST, Link, Proof, first_broken, seal
-from notify.routing import LEASE
+from notify.pace import UNPACED, Pace
+from notify.proofs import Proof, proof_of
+from notify.routing import LEASE, superseded
+from notify.store import ledger
+from notify.store.lanes import keep_lane, lane_of
 from notify.store.schema import deliveries, proofs
 
-_CHAIN_LOCK = 0x6E6F7469  # any number, the same for all who append to the ledger
-
+_Row = sa.RowMapping
 _HELD = tuple(column for column in deliveries.c if column.name in Delivery.__dataclass_fields__)
-_PROVEN = tuple(column for column in proofs.c if column.name in Proof.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one taking-up came to, and its proof."""
+
+    delivery: Delivery
+    settlement: Settlement
+    proof: Proof
 
 
 class DeliveryStore:
-    """Deliveries and proofs in one database, for as many dispatchers as like.
+    """Deliveries and their proofs in one database, for as many dispatchers as like.
 
     Each call is one transaction. `now` is real time: leases and the ladder do not follow a demo's clock.
     """
@@ -46,6 +57,9 @@ class DeliveryStore:
             "cause": planned.cause,
             "person": planned.person,
             "kind": planned.kind,
+            "thread": planned.thread,
+            "owed_at": planned.owed_at,
+            "shared": planned.shared,
             "priority": planned.priority,
             "state": State.DUE,
             "due_at": now,
@@ -56,74 +70,123 @@ class DeliveryStore:
 
     # Claiming, handing over, settling
 
-    def claim(self, now: datetime) -> Delivery | None:
-        """The most pressing delivery that is due and that nobody holds, leased to the caller; None if there is none.
+    def channels(self) -> list[str]:
+        """Those by which something is still to be sent, now or later."""
+        with self._reading.connect() as tx:
+            return list(_steps(tx, deliveries.c.channel, sa.true()))
 
-        Whoever asks at the same time gets another one. A lease that ran out is claimed like the rest.
+    def claim(self, channel: str, now: datetime, limit: int = 1, pace: Pace = UNPACED) -> list[Delivery]:
+        """The most pressing deliveries by this channel that are due and that nobody holds, leased to the caller.
+
+        At most `limit`, and no more than its provider bears now; none while that rests. Whoever asks at the same time
+        gets others. A lease that ran out is claimed like the rest, and counts as an attempt only if something may have
+        been sent. Of one thread only the oldest that is due: those after it have their turn when it has come to
+        something.
         """
         d = deliveries.c
-        due = (
-            sa.select(d.id)
-            .where(d.due_at <= now, sa.or_(d.lease_until.is_(None), d.lease_until < now))
-            .order_by(d.priority, d.due_at, d.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)  # SQLite has begun IMMEDIATE and compiles this to nothing
-            .scalar_subquery()
+        free = sa.and_(d.channel == channel, d.due_at <= now, sa.or_(d.lease_until.is_(None), d.lease_until < now))
+        with self._reading.connect() as tx:  # so that nobody waits for a lock only to find nothing
+            lane = lane_of(tx, channel)
+            if limit < 1 or lane.rests(now) or tx.execute(sa.select(d.id).where(free).limit(1)).first() is None:
+                return []
+        older = deliveries.alias()
+        first = ~sa.exists().where(
+            older.c.thread == d.thread, older.c.channel == channel, older.c.due_at <= now, older.c.owed_at < d.owed_at
         )
-        claim = (
-            sa.update(deliveries)
-            .where(d.id == due)
-            .values(state=State.LEASED, fence=d.fence + 1, attempts=d.attempts + 1, lease_until=now + LEASE)
-            .returning(*_HELD)
-        )
+        rooms = [pace.room(lane.spent_until, now, shared=shared) for shared in (True, False)]
         with self._engine.begin() as tx:
-            row = tx.execute(claim).one_or_none()
-        return _delivery(row._mapping) if row is not None else None
+            found: list[_Row] = []
+            for kind, room in zip((sa.true(), ~d.shared), rooms, strict=True):
+                wanted = (limit if room is None else min(limit, room)) - len(found)
+                for priority in _steps(tx, d.priority, d.channel == channel) if wanted > 0 else ():
+                    query = (
+                        sa.select(*_HELD)
+                        .where(free, first, kind, d.priority == priority, d.id.not_in([row["id"] for row in found]))
+                        .order_by(d.due_at, d.id)
+                        .limit(wanted)
+                        .with_for_update(of=deliveries, skip_locked=True)  # SQLite has begun IMMEDIATE: to nothing
+                    )
+                    rows = tx.execute(query).mappings().all()
+                    found += rows
+                    wanted -= len(rows)
+                    if not wanted:
+                        break
+                if room is None:
+                    break
+            claimed = [_claimed(row, now) for row in found]
+            if claimed:
+                tx.execute(
+                    _LEASE_THEM, [_identified(one, attempts=one.attempts, until=one.lease_until) for one in claimed]
+                )
+        return claimed
 
-    def hand(self, delivery: Delivery, now: datetime) -> bool:
-        """Notes that from now on the person may have it, and lengthens the lease; False if it is no longer ours.
+    def release(self, held: Sequence[Delivery], *, due_at: datetime | None = None) -> None:
+        """Gives back what the holder will not come to; it does not count as an attempt. Due as before, or then."""
+        if not held:
+            return
+        with self._engine.begin() as tx:
+            tx.execute(_RELEASE_THEM, [_identified(one, due=due_at or one.due_at) for one in held])
 
-        It comes before the first byte of the message: a crash after it leaves an open question, never a lost one.
+    def hand(self, held: Sequence[Delivery], now: datetime, pace: Pace = UNPACED) -> list[Delivery]:
+        """Notes that from now on their people may have them, and lengthens their leases; those for which it could.
+
+        The others are no longer the caller's, or must wait: for an older one of the thread that somebody is about to
+        send, or for their provider. They stay leased; `release` them. What is older in the thread and still open is
+        superseded. It comes before the first byte of a message: a crash after it leaves an open question, never a lost
+        message.
         """
+        if not held:
+            return []
         d = deliveries.c
-        note = (
-            sa.update(deliveries)
-            .where(d.id == delivery.id, d.fence == delivery.fence, d.lease_until >= now)
-            .values(handed_at=sa.func.coalesce(d.handed_at, sa.bindparam("at", now, d.handed_at.type)))
-            .values(lease_until=now + LEASE)
-        )
         with self._engine.begin() as tx:
-            return tx.execute(note).rowcount == 1
+            lane = lane_of(tx, held[0].channel, to_change=pace.per_second is not None)
+            threads = sa.select(*_HELD).where(d.thread.in_({one.thread for one in held}), d.due_at.isnot(None))
+            locked = tx.execute(threads.order_by(d.id).with_for_update()).mappings().all()
+            rows = [_delivery(row) for row in locked]
+            by_id = {row.id: row for row in rows}
+            handed: list[Delivery] = []
+            overtaken: dict[str, Delivery] = {}
+            for one in held:
+                row = by_id.get(one.id)
+                if row is None or row.fence != one.fence or not _is_held(row, now) or one.id in overtaken:
+                    continue
+                room = pace.room(lane.spent_until, now, shared=row.shared)
+                older = [other for other in rows if other.thread == row.thread and other.owed_at < row.owed_at]
+                if room == 0 or lane.rests(now) or any(_is_held(other, now) for other in older):
+                    continue
+                lane = replace(lane, spent_until=pace.spend(lane.spent_until, now, 1))
+                handed.append(replace(row, handed_at=row.handed_at or now, lease_until=now + LEASE))
+                overtaken |= {other.id: other for other in older}
+            if handed:
+                tx.execute(
+                    _HAND_THEM, [_identified(one, handed=one.handed_at, until=one.lease_until) for one in handed]
+                )
+            if pace.per_second is not None:
+                keep_lane(tx, lane)
+            _supersede(tx, list(overtaken.values()), now)
+        return handed
 
-    def settle(self, delivery: Delivery, settlement: Settlement, proof: Proof, now: datetime) -> bool:
-        """Writes what the attempt came to, with its proof; False, the proof kept all the same, if it was taken over."""
+    def settle(self, results: Sequence[Result], now: datetime) -> list[Delivery]:
+        """Writes what each came to, with its proof; those that were taken over, whose proofs are kept all the same."""
+        if not results:
+            return []
         d = deliveries.c
-        values: dict[str, Any] = {
-            "state": settlement.state,
-            "why": settlement.why,
-            "answer": settlement.answer,
-            "due_at": settlement.due_at,
-            "handed_at": settlement.handed_at,
-            "lease_until": None,
-            "settled_at": now,
-        }
-        if settlement.then is not None:
-            values["reported"] = settlement.state  # the notice goes on by another channel: nothing to report yet
-        write = sa.update(deliveries).where(d.id == delivery.id, d.fence == delivery.fence).values(values)
         with self._engine.begin() as tx:
-            ours = tx.execute(write).rowcount == 1
-            if ours and settlement.then is not None:
-                self._add(tx, settlement.then, now)
-            self._append(tx, proof)
-        return ours
-
-    def _append(self, tx: sa.Connection, proof: Proof) -> None:
-        if tx.dialect.name == "postgresql":
-            tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK)))
-        last = tx.execute(sa.select(proofs.c.pos, proofs.c.hash).order_by(proofs.c.pos.desc()).limit(1)).one_or_none()
-        link = seal(proof, pos=last.pos + 1 if last else 1, prev=last.hash if last else FIRST)
-        row = {column.name: getattr(proof, column.name) for column in _PROVEN}
-        tx.execute(sa.insert(proofs).values(row | {"pos": link.pos, "prev": link.prev, "hash": link.hash}))
+            query = sa.select(d.id, d.fence).where(d.id.in_([result.delivery.id for result in results]))
+            fences = {row.id: row.fence for row in tx.execute(query.order_by(d.id).with_for_update())}
+            ours = [result for result in results if fences.get(result.delivery.id) == result.delivery.fence]
+            if ours:
+                tx.execute(_SETTLE_THEM, [_settled(result, now) for result in ours])
+            for result in ours:
+                if result.settlement.then is not None:
+                    self._add(tx, result.settlement.then, now)
+            answers = [r.settlement.answered for r in results if r.settlement.answered is not None]
+            if answers:
+                lane = lane_of(tx, results[0].delivery.channel, to_change=True)
+                if (heard := lane.heard(answers, now)) != lane:
+                    keep_lane(tx, heard)
+            ledger.append(tx, [result.proof for result in results])
+        return [result.delivery for result in results if result not in ours]
 
     # What the tracker hears
 
@@ -139,9 +202,11 @@ class DeliveryStore:
         with self._reading.connect() as tx:
             return [(row.id, row.notice, State(row.state)) for row in tx.execute(query)]
 
-    def reported(self, id: str, state: State) -> None:
-        with self._engine.begin() as tx:
-            tx.execute(sa.update(deliveries).where(deliveries.c.id == id).values(reported=state))
+    def reported(self, told: Sequence[tuple[str, State]]) -> None:
+        """The tracker knows that these deliveries stand so."""
+        if told:
+            with self._engine.begin() as tx:
+                tx.execute(_REPORT_THEM, [{"_id": delivery, "told": state} for delivery, state in told])
 
     def said(self, *, cause: str, person: str) -> Literal["said", "undecided", "unsaid"]:
         """Whether a person may have been told something; undecided while somebody is about to tell it."""
@@ -185,40 +250,115 @@ class DeliveryStore:
                 notices.setdefault(row.notice, set()).add("open" if row.open else row.state)
             twice = len(tx.execute(doubled).all())
         ends = [_end(states) for states in notices.values()]
+        undue = ends.count(State.CANCELLED) + ends.count(State.SUPERSEDED) + ends.count(State.OPTED_OUT)
         return Counts(
-            notices_due=len(ends) - ends.count(State.CANCELLED) - ends.count(State.OPTED_OUT),
+            notices_due=len(ends) - undue,
             notices_sent=ends.count(State.ACCEPTED),
             notices_doubled=twice,
             notices_failed=ends.count(State.FAILED),
             notices_unknown=ends.count(State.UNKNOWN),
             notices_waiting=ends.count("open"),
             notices_cancelled=ends.count(State.CANCELLED),
+            notices_superseded=ends.count(State.SUPERSEDED),
             notices_expired=ends.count(State.EXPIRED),
             notices_opted_out=ends.count(State.OPTED_OUT),
         )
 
-    # Proofs
 
-    def proofs(self) -> list[Link]:
-        """The whole ledger, oldest first."""
-        with self._reading.connect() as tx:
-            rows = tx.execute(sa.select(proofs).order_by(proofs.c.pos)).mappings().all()
-        return [
-            Link(row["pos"], Proof(**{column.name: row[column] for column in _PROVEN}), row["prev"], row["hash"])
-            for row in rows
-        ]
+def _steps(tx: sa.Connection, column: sa.ColumnElement[Any], where: sa.ColumnElement[bool]) -> Iterator[Any]:
+    """The distinct values among what is still to be sent, in order, each found by one step through the index."""
+    at = sa.select(sa.func.min(column)).where(where, deliveries.c.due_at.isnot(None))
+    value = tx.execute(at).scalar()
+    while value is not None:
+        yield value
+        value = tx.execute(at.where(column > value)).scalar()
 
-    def first_broken_proof(self) -> int | None:
-        """None while every proof is what was written."""
-        return first_broken(self.proofs())
+
+def _claimed(row: _Row, now: datetime) -> Delivery:
+    """An attempt counts, unless whoever had it last never came to it."""
+    one = _delivery(row)
+    counts = one.state is not State.LEASED or one.handed_at is not None
+    return replace(
+        one, state=State.LEASED, fence=one.fence + 1, attempts=one.attempts + counts, lease_until=now + LEASE
+    )
+
+
+def _is_held(row: Delivery, now: datetime) -> bool:
+    return row.lease_until is not None and row.lease_until >= now
+
+
+def _supersede(tx: sa.Connection, overtaken: Sequence[Delivery], now: datetime) -> None:
+    """Nobody holds these; whoever once did, should he wake up, finds that they were taken up since."""
+    if not overtaken:
+        return
+    tx.execute(_TAKE_THEM, [_identified(one) for one in overtaken])
+    taken = [replace(one, fence=one.fence + 1) for one in overtaken]
+    results = [Result(one, superseded(one), proof_of(one, superseded(one), now)) for one in taken]
+    tx.execute(_SETTLE_THEM, [_settled(result, now) for result in results])
+    ledger.append(tx, [result.proof for result in results])
+
+
+def _settled(result: Result, now: datetime) -> dict[str, Any]:
+    said = result.settlement
+    return _identified(
+        result.delivery,
+        state=said.state,
+        because=said.why,
+        answer=said.answer,
+        provider_id=said.provider_id,
+        due=said.due_at,
+        handed=said.handed_at,
+        at=now,
+        # It goes on by another channel: nothing to report yet.
+        told=said.state if said.then is not None else None,
+    )
+
+
+def _identified(delivery: Delivery, **values: Any) -> dict[str, Any]:
+    return {"_id": delivery.id, "_fence": delivery.fence, **values}
+
+
+_OURS = (deliveries.c.id == sa.bindparam("_id"), deliveries.c.fence == sa.bindparam("_fence"))
+_LEASE_THEM = (
+    sa.update(deliveries)
+    .where(deliveries.c.id == sa.bindparam("_id"))
+    .values(
+        state=State.LEASED,
+        fence=sa.bindparam("_fence"),
+        attempts=sa.bindparam("attempts"),
+        lease_until=sa.bindparam("until"),
+    )
+)
+_TAKE_THEM = sa.update(deliveries).where(*_OURS).values(fence=deliveries.c.fence + 1)
+_RELEASE_THEM = sa.update(deliveries).where(*_OURS).values(lease_until=None, due_at=sa.bindparam("due"))
+_HAND_THEM = (
+    sa.update(deliveries).where(*_OURS).values(handed_at=sa.bindparam("handed"), lease_until=sa.bindparam("until"))
+)
+_SETTLE_THEM = (
+    sa.update(deliveries)
+    .where(*_OURS)
+    .values(
+        state=sa.bindparam("state"),
+        why=sa.bindparam("because"),
+        answer=sa.bindparam("answer"),
+        provider_id=sa.bindparam("provider_id"),
+        due_at=sa.bindparam("due"),
+        handed_at=sa.bindparam("handed"),
+        lease_until=None,
+        settled_at=sa.bindparam("at"),
+        reported=sa.func.coalesce(sa.bindparam("told", type_=sa.Text), deliveries.c.reported),
+    )
+)
+_REPORT_THEM = sa.update(deliveries).where(deliveries.c.id == sa.bindparam("_id")).values(reported=sa.bindparam("told"))
 
 
 def _end(states: set[str]) -> str:
     """What a notice has come to over all its channels."""
-    best_first = (State.ACCEPTED, "open", State.UNKNOWN, State.FAILED, State.EXPIRED, State.OPTED_OUT)
+    best_first = (
+        State.ACCEPTED, "open", State.UNKNOWN, State.FAILED, State.EXPIRED, State.OPTED_OUT, State.SUPERSEDED,
+    )  # fmt: skip
     return next((state for state in best_first if state in states), State.CANCELLED)
 
 
-def _delivery(row: Any) -> Delivery:
-    fields = {column.name: row[column.name] for column in _HELD}
-    return Delivery(**(fields | {"state": State(fields["state"])}))
+def _delivery(row: _Row) -> Delivery:
+    return Delivery(**{column.name: row[column.name] for column in _HELD} | {"state": State(row["state"])})

@@ -1,4 +1,4 @@
-"""The tables notify owns: deliveries, which change, proofs, which never do, and what people wish.
+"""The tables notify owns: deliveries and lanes, which change, proofs, which never do, and what people wish.
 
 The migrations are the tracker's, one history for one database; a test there holds the two together.
 """
@@ -41,6 +41,9 @@ deliveries = Table(
     Column("cause", Text, nullable=False),
     Column("person", Text, nullable=False),
     Column("kind", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("owed_at", Instant, nullable=False),
+    Column("shared", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("priority", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("due_at", Instant),  # real time, as all here; null: nothing is left to do
@@ -52,20 +55,32 @@ deliveries = Table(
     Column("settled_at", Instant),
     Column("why", Text, nullable=False, server_default=""),
     Column("answer", Text, nullable=False, server_default=""),  # the provider's last words
+    Column("provider_id", Text, nullable=False, server_default=""),  # its own name for it
     Column("reported", Text, nullable=False, server_default=""),  # the state the tracker was told last
     sa.UniqueConstraint("notice", "channel"),
 )
-Index("deliveries_due", deliveries.c.priority, deliveries.c.due_at,
-      sqlite_where=deliveries.c.due_at.isnot(None), postgresql_where=deliveries.c.due_at.isnot(None))  # fmt: skip
+_OPEN = deliveries.c.due_at.isnot(None)
+Index("deliveries_due", deliveries.c.channel, deliveries.c.priority, deliveries.c.due_at, deliveries.c.id,
+      sqlite_where=_OPEN, postgresql_where=_OPEN)  # fmt: skip
+Index("deliveries_thread", deliveries.c.thread, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("deliveries_cause", deliveries.c.cause, deliveries.c.person)
 Index("deliveries_unreported", deliveries.c.settled_at,
       sqlite_where=deliveries.c.reported != deliveries.c.state,
       postgresql_where=deliveries.c.reported != deliveries.c.state)  # fmt: skip
 
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("spent_until", Instant),  # its tokens are
+    Column("failures", Integer, nullable=False, server_default="0"),  # in a row
+    Column("rests_until", Instant),
+)
+
 proofs = Table(
     "proofs",
     metadata,
-    Column("pos", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    Column("n", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("notice", Text, nullable=False),
     Column("cause", Text, nullable=False),
@@ -74,12 +89,15 @@ proofs = Table(
     Column("kind", Text, nullable=False),
     Column("person", Text, nullable=False),
     Column("channel", Text, nullable=False),
-    Column("address", Text, nullable=False),  # HMAC, so that the ledger holds nobody's address
-    Column("language", Text, nullable=False),
-    Column("body_sha256", Text, nullable=False),  # empty where nothing was sent
     Column("outcome", Text, nullable=False),
     Column("why", Text, nullable=False),
     Column("answer", Text, nullable=False),
+    Column("address", Text, nullable=False),  # HMAC, so that the ledger holds nobody's address
+    Column("language", Text, nullable=False),
+    Column("body_sha256", Text, nullable=False),  # empty where nothing was sent
+    Column("evidence", Text, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("program", Text, nullable=False),
     Column("prev", Text, nullable=False, unique=True),  # a chain cannot fork
     Column("hash", Text, nullable=False),
     sa.UniqueConstraint("delivery", "attempt"),

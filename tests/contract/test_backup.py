@@ -16,10 +16,12 @@ from lastscan.backup import BackupError, keys_file, opened, rehearse, restore, w
 from lastscan.home import Home
 from notify.delivery import Planned, Settlement, State
 from notify.preferences import Preferences
-from notify.proofs import Proof
-from notify.store.deliveries import DeliveryStore
+from notify.proofs import proof_of
+from notify.store.deliveries import DeliveryStore, Result
+from notify.store.ledger import Ledger
 from tests.tracker.test_project import DEPARTED, MISSED, parcels_way, tell
 from tests.tracker.world import NOON, World, acks
+from tracker.domain.chain import Head
 from tracker.domain.notices import NoticeKind
 from tracker.store.backup import NUMBERS_SKIPPED, InUseError, moment
 from tracker.store.engine import sqlite_url
@@ -163,13 +165,15 @@ def settle(home: Home, *, at: str) -> None:
             rows = tx.execute(sa.select(outbox).where(~outbox.c.planned)).all()
             tx.execute(sa.update(outbox).values(planned=True))
         deliveries.plan(
-            [Planned(f"d-{row.id}", row.id, "email", row.cause, f"p{row.person}", row.kind, 0) for row in rows], NOON
+            [
+                Planned(f"d-{row.id}", row.id, "email", row.cause, f"p{row.person}", row.kind, row.id, row.owed_at, 0)
+                for row in rows
+            ],
+            NOON,
         )
-        while at == "accepted" and (one := deliveries.claim(LATER)):
-            proof = Proof(LATER, one.notice, one.cause, one.id, one.attempts, one.kind, one.person, one.channel,
-                          "", "", "", "accepted", "", "")  # fmt: skip
+        for one in deliveries.claim("email", LATER, 100) if at == "accepted" else ():
             settlement = Settlement(State.ACCEPTED, "the provider took it", handed_at=LATER)
-            assert deliveries.settle(one, settlement, proof, LATER)
+            assert not deliveries.settle([Result(one, settlement, proof_of(one, settlement, LATER))], LATER)
             with engine.begin() as tx:
                 tx.execute(sa.update(outbox).where(outbox.c.id == one.notice).values(outcome="accepted"))
 
@@ -203,9 +207,11 @@ def test_nobody_is_told_again_what_the_database_before_knew_to_be_told(
     lived.fold()
     assert lived.owed() == [(told[0][0], "accepted")]
     deliveries = DeliveryStore(lived.engine)
-    assert deliveries.first_broken_proof() is None
+    proven = Ledger(lived.engine).verified()
+    assert isinstance(proven, Head)
+    assert proven.n == 1
     assert deliveries.counts().notices_sent == 1
-    assert deliveries.claim(LATER) is None
+    assert not deliveries.claim("email", LATER)
     assert Preferences(lived.engine, b"key").has_left("ada@example.org", NoticeKind.DELIVERED)
     lived.close()
 
@@ -230,8 +236,7 @@ def test_where_nobody_knows_what_was_sent_an_open_notice_counts_as_perhaps_told(
     assert restored.before is not None
     assert (home.path / restored.before / "lastscan.db").read_bytes().startswith(b"a disk that went bad")
     lived = World(home.engine(), devices=world.devices)
-    delivery = DeliveryStore(lived.engine).claim(LATER)
-    assert delivery is not None
+    (delivery,) = DeliveryStore(lived.engine).claim("email", LATER)
     assert delivery.handed_at == NOON
     with lived.store.reading() as tx:
         assert int(tx.meta.get("pieces_numbered") or 0) == NUMBERS_SKIPPED + 1

@@ -44,10 +44,11 @@ def the_fence_is_not_checked(ground: Ground) -> None:
     """We claimed it, so it is ours."""
 
     def make(settle: Any) -> Any:
-        def unfenced(self: DeliveryStore, delivery: Any, *more: Any) -> bool:
+        def unfenced(self: DeliveryStore, results: Any, now: Any) -> Any:
             with self._engine.begin() as tx:
-                fence = tx.execute(sa.text("SELECT fence FROM deliveries WHERE id = :id"), {"id": delivery.id}).scalar()
-            return bool(settle(self, replace(delivery, fence=fence or 0), *more))
+                fences = {row.id: row.fence for row in tx.execute(sa.text("SELECT id, fence FROM deliveries"))}
+            ours = [replace(r, delivery=replace(r.delivery, fence=fences.get(r.delivery.id, 0))) for r in results]
+            return settle(self, ours, now)
 
         return unfenced
 
@@ -57,7 +58,7 @@ def the_fence_is_not_checked(ground: Ground) -> None:
 @mutant
 def handing_over_is_not_noted(ground: Ground) -> None:
     """The outcome will be written in a moment."""
-    ground.swap(DeliveryStore, "hand", lambda hand: lambda self, delivery, now: True)
+    ground.swap(DeliveryStore, "hand", lambda hand: lambda self, held, now, pace: held)
 
 
 @mutant
@@ -74,13 +75,13 @@ def planned_is_said_before_it_is_done(ground: Ground) -> None:
 
         return early
 
-    ground.swap(Dispatcher, "_plan", make)
+    ground.swap(Dispatcher, "plan", make)
 
 
 @mutant
 def the_tracker_is_not_told(ground: Ground) -> None:
     """The proof is in our own table."""
-    ground.swap(Dispatcher, "_report", lambda report: lambda self: 0)
+    ground.swap(Dispatcher, "report", lambda report: lambda self: 0)
 
 
 @mutant
@@ -133,10 +134,10 @@ def a_settled_delivery_stays_due(ground: Ground) -> None:
     """Clearing up is for later."""
 
     def make(settle: Any) -> Any:
-        def due(self: DeliveryStore, delivery: Any, settlement: Any, proof: Any, now: Any) -> bool:
-            if settlement.due_at is None:
-                settlement = replace(settlement, due_at=now + timedelta(days=30))
-            return bool(settle(self, delivery, settlement, proof, now))
+        def due(self: DeliveryStore, results: Any, now: Any) -> Any:
+            later = now + timedelta(days=30)
+            kept = [replace(r, settlement=replace(r.settlement, due_at=r.settlement.due_at or later)) for r in results]
+            return settle(self, kept, now)
 
         return due
 

@@ -121,8 +121,8 @@ class TestOutbox:
             return "stands" if {"accepted", "unknown"} & set(said) else "unsaid"
         return "stands"
 
-    def told(self, id: str, outcome: str) -> None:
-        self.outcomes[id] = outcome
+    def told(self, outcomes: Sequence[tuple[str, str]]) -> None:
+        self.outcomes |= dict(outcomes)
 
 
 class Provider:

@@ -55,7 +55,7 @@ def test_a_risk_is_told_before_the_miss_and_taken_back_when_the_outbound_is_late
     assert (back.kind, back.withdraws) == ("withdrawn", told.cause)
     assert world.outbox.verdict(told.id, world.clock.now()) == "overtaken"
     assert world.outbox.verdict(back.id, world.clock.now()) == "unsaid"
-    world.outbox.told(told.id, "accepted")
+    world.outbox.told([(told.id, "accepted")])
     assert world.outbox.verdict(back.id, world.clock.now()) == "stands"
 
 

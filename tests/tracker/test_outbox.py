@@ -144,7 +144,7 @@ def sighting(world: World) -> int:
     ],
 )
 def test_only_what_was_told_is_taken_back(world: World, missed: OwedNotice, outcome: str, verdict: str) -> None:
-    world.outbox.told(missed.id, outcome)
+    world.outbox.told([(missed.id, outcome)])
     back = take_back(world)
     assert back.withdraws == missed.cause
     assert world.outbox.verdict(back.id, world.clock.now()) == verdict
@@ -152,7 +152,7 @@ def test_only_what_was_told_is_taken_back(world: World, missed: OwedNotice, outc
 
 
 def test_what_is_true_again_is_not_taken_back(world: World, missed: OwedNotice) -> None:
-    world.outbox.told(missed.id, "accepted")
+    world.outbox.told([(missed.id, "accepted")])
     back = take_back(world)
     world.scans(BAG_TAG, Kind.VOID, "den", at(9.1), x={"void": [world.device("den").ep, 99]})
     silent = world.device("den", "h-silent")

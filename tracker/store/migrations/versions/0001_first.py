@@ -139,6 +139,9 @@ def upgrade() -> None:
     sa.Column('cause', sa.Text(), nullable=False),
     sa.Column('person', sa.Text(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('thread', sa.Text(), nullable=False),
+    sa.Column('owed_at', sa.BigInteger(), nullable=False),
+    sa.Column('shared', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('priority', sa.Integer(), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('due_at', sa.BigInteger(), nullable=True),
@@ -150,12 +153,14 @@ def upgrade() -> None:
     sa.Column('settled_at', sa.BigInteger(), nullable=True),
     sa.Column('why', sa.Text(), server_default='', nullable=False),
     sa.Column('answer', sa.Text(), server_default='', nullable=False),
+    sa.Column('provider_id', sa.Text(), server_default='', nullable=False),
     sa.Column('reported', sa.Text(), server_default='', nullable=False),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('notice', 'channel')
     )
     op.create_index('deliveries_cause', 'deliveries', ['cause', 'person'], unique=False)
-    op.create_index('deliveries_due', 'deliveries', ['priority', 'due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('deliveries_due', 'deliveries', ['channel', 'priority', 'due_at', 'id'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('deliveries_thread', 'deliveries', ['thread'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.create_index('deliveries_unreported', 'deliveries', ['settled_at'], unique=False, sqlite_where=sa.text('reported != state'), postgresql_where=sa.text('reported != state'))
     op.create_table('departures',
     sa.Column('name', sa.Text(), nullable=False),
@@ -210,6 +215,13 @@ def upgrade() -> None:
     sa.Column('complete', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('code')
     )
+    op.create_table('lanes',
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('spent_until', sa.BigInteger(), nullable=True),
+    sa.Column('failures', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('rests_until', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('channel')
+    )
     op.create_table('meta',
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('value', sa.Text(), nullable=False),
@@ -253,7 +265,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('pseudonym')
     )
     op.create_table('proofs',
-    sa.Column('pos', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('n', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('at', sa.BigInteger(), nullable=False),
     sa.Column('notice', sa.Text(), nullable=False),
     sa.Column('cause', sa.Text(), nullable=False),
@@ -262,15 +274,18 @@ def upgrade() -> None:
     sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('person', sa.Text(), nullable=False),
     sa.Column('channel', sa.Text(), nullable=False),
-    sa.Column('address', sa.Text(), nullable=False),
-    sa.Column('language', sa.Text(), nullable=False),
-    sa.Column('body_sha256', sa.Text(), nullable=False),
     sa.Column('outcome', sa.Text(), nullable=False),
     sa.Column('why', sa.Text(), nullable=False),
     sa.Column('answer', sa.Text(), nullable=False),
+    sa.Column('address', sa.Text(), nullable=False),
+    sa.Column('language', sa.Text(), nullable=False),
+    sa.Column('body_sha256', sa.Text(), nullable=False),
+    sa.Column('evidence', sa.Text(), nullable=False),
+    sa.Column('provider_id', sa.Text(), nullable=False),
+    sa.Column('program', sa.Text(), nullable=False),
     sa.Column('prev', sa.Text(), nullable=False),
     sa.Column('hash', sa.Text(), nullable=False),
-    sa.PrimaryKeyConstraint('pos'),
+    sa.PrimaryKeyConstraint('n'),
     sa.UniqueConstraint('delivery', 'attempt'),
     sa.UniqueConstraint('prev')
     )
@@ -611,6 +626,7 @@ def downgrade() -> None:
     op.drop_table('switched_off')
     op.drop_table('mutes')
     op.drop_table('meta')
+    op.drop_table('lanes')
     op.drop_table('facilities')
     op.drop_table('devices')
     op.drop_table('departure_aliases')
@@ -618,6 +634,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_departures_leaves_at'), table_name='departures')
     op.drop_table('departures')
     op.drop_index('deliveries_unreported', table_name='deliveries', sqlite_where=sa.text('reported != state'), postgresql_where=sa.text('reported != state'))
+    op.drop_index('deliveries_thread', table_name='deliveries', sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.drop_index('deliveries_due', table_name='deliveries', sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.drop_index('deliveries_cause', table_name='deliveries')
     op.drop_table('deliveries')
