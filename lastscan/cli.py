@@ -23,6 +23,7 @@ COMMANDS = {
     "pin": "pin",
     "network": "network",
     "feed": "feed",
+    "webhook": "webhook",
     "track": "looking",
     "unmatched": "looking",
     "quarantine": "looking",

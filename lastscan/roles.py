@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -22,6 +22,8 @@ from tracker.wire import FEEDS
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from notify.channels.email.channel import EmailChannel
+    from notify.channels.webhook.endpoints import Endpoints
     from notify.preferences import Preferences
 
 log = structlog.get_logger()
@@ -123,7 +125,8 @@ def see_to_safety(home: Home, engine: "Engine", *, unsafe: bool) -> None:
 
 
 def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threading.Event, ready: Ready) -> None:
-    """Sends what is owed. Without a mail server nothing leaves: what is owed waits, and is told when there is one."""
+    """Sends what is owed. Without a mail server people are told nothing: what is owed waits, and is told when there is
+    one. Webhooks need none."""
     from notify.channel import Channel
     from notify.channels.email.channel import EmailChannel
     from notify.channels.email.settings import MailServer, MailSettings
@@ -139,7 +142,7 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
     engine = home.migrated()
     ready({})
     if not smtp_url:
-        stop.wait()
+        run_webhooks(home, engine, None, pages=pages, stop=stop)
         return
     preferences = _preferences(home, engine)
 
@@ -155,17 +158,73 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
 
     sender = os.environ.get("LASTSCAN_MAIL_FROM", "notices@example.org")
     settings = MailSettings(sender=sender, pages=pages, unsubscribe=unsubscribe, page=page)
-    channels: dict[str, Channel] = {"email": EmailChannel(MailServer.parse(smtp_url), settings)}
+    email = EmailChannel(MailServer.parse(smtp_url), settings)
+    channels: dict[str, Channel] = {"email": email}
+    to_machines = partial(run_webhooks, home, engine, email, pages=pages, stop=stop)
+    machines = threading.Thread(target=to_machines, name="webhooks", daemon=True)
+    machines.start()
     run_notify(
         Outbox(Store(engine)),
         DeliveryStore(engine),
         channels,
-        Clocks(business=home.clock, real=lambda: datetime.now(UTC)),
+        Clocks(business=home.clock, real=_now),
         stop,
         preferences=preferences,
         proof_key=home.secret("proof").encode(),
         paces=paces(channels, os.environ.get("LASTSCAN_SEND_RATES", "")),
     )
+    machines.join()
+
+
+def run_webhooks(
+    home: Home, engine: "Engine", email: "EmailChannel | None", *, pages: str, stop: threading.Event
+) -> None:
+    """Tells the machines of shippers until told to stop; their owners by mail, where there is a mail server."""
+    from notify.channels.webhook.endpoint import Endpoint
+    from notify.channels.webhook.owner import switched_off
+    from notify.channels.webhook.sender import Sender
+    from notify.delivery import Outcome
+    from notify.guarded import Guard
+    from notify.store.webhooks import WebhookStore
+    from tracker.outbox import Outbox
+    from tracker.store import Store
+
+    def mail(endpoint: Endpoint) -> Outcome:
+        assert email is not None
+        assert endpoint.owner is not None
+        assert endpoint.off_at is not None
+        subject, text, language = switched_off(endpoint)
+        key = f"{endpoint.id}-{endpoint.off_at:%Y%m%dT%H%M%S}"
+        return email.write(endpoint.owner, subject, text, language=language, key=key, written_at=_now())
+
+    sender = Sender(
+        Outbox(Store(engine)),
+        WebhookStore(engine),
+        Guard(allowed=allowed_origins()),
+        pages=pages,
+        business=home.clock,
+        now=_now,
+        chance=random.Random(),
+        mail=mail if email is not None else None,
+    )
+    sender.run(stop)
+
+
+def webhook_endpoints(engine: "Engine") -> "Endpoints":
+    """The webhooks of this installation, for API and command."""
+    from notify.channels.webhook.endpoints import Endpoints
+    from notify.store.webhooks import WebhookStore
+
+    return Endpoints(WebhookStore(engine), _now, allowed=allowed_origins())
+
+
+def allowed_origins() -> frozenset[str]:
+    """`LASTSCAN_WEBHOOK_ALLOW`: origins inside that webhooks may go to, with scheme and port, between commas."""
+    return frozenset(origin for origin in os.environ.get("LASTSCAN_WEBHOOK_ALLOW", "").split(",") if origin)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, ready: Ready) -> None:
@@ -192,6 +251,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         devices=Devices(store, home.clock),
         door=Door(Ingest(store, Roll(store), home.clock, time.monotonic), home.clock),
         feeds=Network(store, home.clock),
+        endpoints=webhook_endpoints(engine),
         recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
         demo=home.is_demo,
     )

@@ -72,6 +72,19 @@ class Outbox:
             with self._store.writing() as tx:
                 tx.owed.planned(ids)
 
+    def unnoted(self, limit: int = 500) -> list[OwedNotice]:
+        """Notices not yet put down for the machines of their account, oldest first."""
+        with self._store.reading() as tx:
+            rows = tx.owed.unnoted(limit)
+            places = tx.network.facilities() if rows else {}
+            return [_owed(tx, row, places) for row in rows]
+
+    def noted(self, ids: Sequence[str]) -> None:
+        """They are put down; saying so twice does no harm."""
+        if ids:
+            with self._store.writing() as tx:
+                tx.owed.noted(ids)
+
     def notice(self, id: str) -> OwedNotice | None:
         with self._store.reading() as tx:
             row = tx.owed.find(id)

@@ -22,9 +22,10 @@ from web.pages import Fragments
 from web.problems import answer_errors, problem_pages
 from web.recipient import recipient_pages
 from web.same_origin import forms_come_from_here
-from web.sources import Bookings, Devices, Door, Feeds, Letter, Queries
+from web.sources import Bookings, Devices, Door, Endpoints, Feeds, Letter, Queries
 from web.track import track_pages
 from web.visitor import Recipients
+from web.webhooks import webhooks
 
 BODY_AT_MOST = 64 * 1024
 LIVE = "lastscan-live"
@@ -50,6 +51,7 @@ def create_app(
     devices: Devices | None = None,
     door: Door | None = None,
     feeds: Feeds | None = None,
+    endpoints: Endpoints | None = None,
     recipients: Recipients | None = None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
@@ -79,6 +81,8 @@ def create_app(
         app.register_blueprint(departures(feeds))
     if recipients is not None:
         app.register_blueprint(recipient_pages(queries, recipients, lookups))
+    if endpoints is not None:
+        app.register_blueprint(webhooks(endpoints, bookings))
     if preferences is not None:
         app.register_blueprint(leave_pages(preferences, clock))
     if demo:

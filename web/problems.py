@@ -39,7 +39,7 @@ PROBLEMS: dict[str, ProblemType] = {
         400,
         "The Idempotency-Key cannot be used.",
         "A key has 1 to 255 printable ASCII characters.",
-        "Use a fresh UUID for each booking, and the same one again when you repeat it.",
+        "Use a fresh UUID for each request, and the same one again when you repeat it.",
     ),
     "no-key": ProblemType(
         401,
@@ -73,9 +73,9 @@ PROBLEMS: dict[str, ProblemType] = {
     ),
     "idempotency-conflict": ProblemType(
         409,
-        "This Idempotency-Key was used for another booking.",
-        "The key was sent before, with another body.",
-        "Use a new key for a new booking, or send the very same body again to get the first answer.",
+        "This Idempotency-Key was used for another request.",
+        "The key was sent before, with another body, or the first request with it is still being answered.",
+        "Use a new key for a new request, or send the very same body again to get the first answer.",
     ),
     "too-large": ProblemType(
         413,
@@ -88,6 +88,13 @@ PROBLEMS: dict[str, ProblemType] = {
         "The booking cannot be taken as it stands.",
         "A field is missing, unknown, of the wrong form, or asks for what the network cannot do.",
         "Each entry of `errors` names a field by its JSON pointer (RFC 6901) and says what is expected there.",
+    ),
+    "bad-webhook": ProblemType(
+        422,
+        "The webhook cannot be taken as it stands.",
+        "A field is missing, unknown or of the wrong form, or the address is not one to send to.",
+        "Each entry of `errors` names a field by its JSON pointer (RFC 6901). An address is https, port 443 or 8443, "
+        "with a name that leads to the public Internet; whoever runs this installation may let others through.",
     ),
     "bad-update": ProblemType(
         422,

@@ -1,9 +1,11 @@
 """What the web asks of the rest of the house, as forms that the services and the tests' stand-ins both have."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from notify.channels.webhook.endpoint import Attempt, Endpoint, Wanted
+from notify.channels.webhook.endpoints import Repeated
 from tracker.booking import Booked
 from tracker.domain.booking import BookingRequest
 from tracker.domain.card import PieceCard
@@ -47,6 +49,24 @@ class Door(Protocol):
     """Where a device's messages go in without a broker."""
 
     def take(self, address: Address, messages: Sequence[bytes]) -> list[bytes]: ...
+
+
+class Endpoints(Protocol):
+    """The webhooks of an account, as `notify.channels.webhook.endpoints.Endpoints` keeps them."""
+
+    def add(
+        self, account: str, url: str, *, kinds: Sequence[str] = (), owner: str | None = None, language: str = "en"
+    ) -> Endpoint: ...
+    def all(self, account: str) -> Sequence[Endpoint]: ...
+    def find(self, account: str, id: str) -> Endpoint: ...
+    def remove(self, account: str, id: str) -> None: ...
+    def rotate(self, account: str, id: str) -> Endpoint: ...
+    def test(self, account: str, id: str) -> str: ...
+    def attempts(
+        self, account: str, id: str, *, limit: int = 25, before: tuple[datetime, str] | None = None
+    ) -> Sequence[Attempt]: ...
+    def replay(self, account: str, id: str, wanted: Wanted) -> int: ...
+    def once(self, account: str, key: str | None, request: bytes, act: Callable[[], str]) -> Repeated: ...
 
 
 class Letter(Protocol):

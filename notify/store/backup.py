@@ -4,11 +4,23 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from notify.store.schema import deliveries, mutes, proofs, switched_off, wishes
+from notify.store.schema import (
+    deliveries,
+    mutes,
+    proofs,
+    switched_off,
+    webhook_answers,
+    webhook_attempts,
+    webhook_messages,
+    webhooks,
+    wishes,
+)
+
+WEBHOOKS = (webhooks, webhook_messages, webhook_attempts, webhook_answers)
 
 
 def take_over(before: sa.Connection, restored: sa.Connection) -> bool:
-    """Deliveries, proofs and wishes as they stood in `before`, the later self of what was restored.
+    """Deliveries, proofs, wishes and webhooks as they stood in `before`, the later self of what was restored.
 
     False, and nothing is done, where its proofs do not go on from those of the backup.
     """
@@ -17,7 +29,7 @@ def take_over(before: sa.Connection, restored: sa.Connection) -> bool:
         same = before.execute(sa.select(proofs.c.hash).where(proofs.c.n == last.n)).scalar_one_or_none()
         if same != last.hash:
             return False
-    for table in (deliveries, proofs, wishes, switched_off, mutes):
+    for table in (deliveries, proofs, wishes, switched_off, mutes, *WEBHOOKS):
         restored.execute(sa.delete(table))
         rows = [dict(row._mapping) for row in before.execute(sa.select(table))]
         if rows:

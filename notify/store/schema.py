@@ -133,3 +133,75 @@ mutes = Table(
     Column("number", Text, primary_key=True),  # of a piece
     Column("since", Instant, nullable=False),
 )
+
+# Webhooks: machines of shippers, each told beside the person and apart from what the person is told.
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    Column("kinds", Text, nullable=False),  # JSON; empty: all that go by webhook
+    Column("secret", Text, nullable=False),
+    Column("old_secret", Text),
+    Column("old_until", Instant),
+    Column("owner", Text),  # a mail address, told when it is switched off
+    Column("language", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("failing_since", Instant),
+    Column("off_at", Instant),
+    Column("off_why", Text, nullable=False, server_default=""),
+    Column("owner_told", Boolean, nullable=False, server_default=sa.false()),
+)
+
+webhook_messages = Table(
+    "webhook_messages",
+    metadata,
+    Column("id", Text, primary_key=True),  # the webhook-id, in every attempt and every replay
+    Column("webhook", Text, nullable=False),
+    Column("notice", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("withdraws", Text),
+    Column("kind", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("due_at", Instant),
+    Column("lease_until", Instant),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("rung", Integer, nullable=False, server_default="0"),  # of the ladder; a replay begins anew
+    Column("handed_at", Instant),
+    sa.UniqueConstraint("webhook", "notice"),
+)
+Index("webhook_messages_due", webhook_messages.c.due_at,
+      sqlite_where=webhook_messages.c.due_at.isnot(None),
+      postgresql_where=webhook_messages.c.due_at.isnot(None))  # fmt: skip
+Index("webhook_messages_made", webhook_messages.c.webhook, webhook_messages.c.made_at)
+Index("webhook_messages_old", webhook_messages.c.made_at)
+
+webhook_attempts = Table(
+    "webhook_attempts",
+    metadata,
+    Column("message", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("webhook", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("took_ms", Integer, nullable=False),
+)
+Index("webhook_attempts_made", webhook_attempts.c.webhook, webhook_attempts.c.at)
+Index("webhook_attempts_old", webhook_attempts.c.at)
+
+webhook_answers = Table(
+    "webhook_answers",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("key", Text, primary_key=True),  # the caller's Idempotency-Key
+    Column("digest", Text, nullable=False),  # of method, path and body
+    Column("answer", Text),  # null while the first is being answered
+    Column("made_at", Instant, nullable=False),
+)

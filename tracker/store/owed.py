@@ -83,6 +83,13 @@ class OwedNotices:
     def planned(self, ids: Sequence[str]) -> None:
         self._connection.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(planned=True))
 
+    def unnoted(self, limit: int) -> list[OwedRow]:
+        query = sa.select(outbox).where(~outbox.c.noted).order_by(outbox.c.owed_at, outbox.c.seq).limit(limit)
+        return [_owed(row) for row in self._connection.execute(query)]
+
+    def noted(self, ids: Sequence[str]) -> None:
+        self._connection.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(noted=True))
+
     def find(self, id: str) -> OwedRow | None:
         row = self._connection.execute(sa.select(outbox).where(outbox.c.id == id)).one_or_none()
         return _owed(row) if row else None
@@ -137,6 +144,7 @@ def _row(debt: Debt, *, seq: int, muted: bool) -> dict[str, object]:
         "owed_at": debt.owed_at,
         "expires_at": debt.expires_at,
         "planned": muted,
+        "noted": muted,
         "outcome": MUTED if muted else "due",
     }
 

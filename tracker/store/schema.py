@@ -538,8 +538,10 @@ outbox = Table(
     Column("channels", Text, nullable=False),
     Column("owed_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
-    Column("planned", Boolean, nullable=False, server_default=sa.false()),
+    Column("planned", Boolean, nullable=False, server_default=sa.false()),  # for its person
+    Column("noted", Boolean, nullable=False, server_default=sa.false()),  # for the machines of its account
     Column("outcome", Text, nullable=False, server_default="due"),
     sa.UniqueConstraint("cause", "person"),
 )
 Index("outbox_unplanned", outbox.c.owed_at, sqlite_where=~outbox.c.planned, postgresql_where=~outbox.c.planned)
+Index("outbox_unnoted", outbox.c.owed_at, sqlite_where=~outbox.c.noted, postgresql_where=~outbox.c.noted)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from notify.channel import Message, UnsayableError
-from notify.channels.email.letter import compose
+from notify.channels.email.letter import compose, plain
 from notify.channels.email.settings import MailServer, MailSettings
 from notify.delivery import Accepted, ForGood, Later, NoAnswer, Outcome
 from notify.owed import OwedNotice, Recipient
@@ -44,6 +44,14 @@ class EmailChannel:
         if not address:
             raise UnsayableError(f"{notice.recipient.person}: no e-mail address")
         return Message(address, letter["Content-Language"], letter.as_bytes())
+
+    def write(self, to: str, subject: str, text: str, *, language: str, key: str, written_at: datetime) -> Outcome:
+        """Sends a few plain lines, not about a piece, as `send` does."""
+        try:
+            letter = plain(to, subject, text, self._settings, language=language, key=key, written_at=written_at)
+        except UnsayableError as refusal:
+            return ForGood(str(refusal))
+        return self.send(Message(letter["To"].addresses[0].addr_spec, language, letter.as_bytes()), key=key)
 
     def send(self, message: Message, *, key: str) -> Outcome:
         """One SMTP conversation.

@@ -65,20 +65,40 @@ def compose(notice: OwedNotice, settings: MailSettings, *, key: str, written_at:
     return message
 
 
+def plain(
+    to: str, subject: str, text: str, settings: MailSettings, *, language: str, key: str, written_at: datetime
+) -> EmailMessage:
+    """A few lines about no piece, as to those who keep an account. Raises UnsayableError as `compose` does."""
+    message = EmailMessage(policy=_POLICY)
+    try:
+        message["From"] = Address(settings.sender_name, addr_spec=settings.sender)
+        message["To"] = _address(to, "", whose="an owner")
+        message["Subject"] = one_line(subject)
+        message["Date"] = written_at
+        message["Message-ID"] = f"<{key}@{settings.domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text)
+        message["Content-Language"] = language
+    except (ValueError, HeaderParseError, UnicodeError) as refusal:
+        raise UnsayableError(f"a letter to an owner: {refusal}") from refusal
+    return message
+
+
 def recipient(notice: OwedNotice) -> Address:
     """To whom: by name where the name is one, else by address alone."""
-    address = (notice.recipient.email or "").strip()
-    if _UNPRINTABLE.search(address) or not address.isascii():
-        raise UnsayableError(f"{notice.recipient.person}: the e-mail address has characters no address has")
     name = notice.recipient.name
     if _UNPRINTABLE.search(name) or len(name) > _LONGEST_NAME:
         name = ""  # it would be another header or none; the letter reaches them without
+    return _address((notice.recipient.email or "").strip(), name.strip(), whose=notice.recipient.person)
+
+
+def _address(address: str, name: str, *, whose: str) -> Address:
+    if _UNPRINTABLE.search(address) or not address.isascii():
+        raise UnsayableError(f"{whose}: the e-mail address has characters no address has")
     try:
-        return Address(name.strip(), addr_spec=address)
+        return Address(name, addr_spec=address)
     except (ValueError, HeaderParseError, IndexError) as refusal:
-        raise UnsayableError(
-            f"{notice.recipient.person}: the e-mail address is not of the form a@b: {refusal}"
-        ) from None
+        raise UnsayableError(f"{whose}: the e-mail address is not of the form a@b: {refusal}") from None
 
 
 def _layout_facts(

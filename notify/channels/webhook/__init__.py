@@ -1,0 +1,1 @@
+"""Notices to the machines of shippers, by the Standard Webhooks: signed, repeated, replayed."""
