@@ -229,6 +229,7 @@ def _now() -> datetime:
 
 def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, ready: Ready) -> None:
     from lastscan.mailbox import letters
+    from tracker.asks import Asks
     from tracker.booking import Bookings
     from tracker.devices import Devices, Roll
     from tracker.door import Door
@@ -253,6 +254,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         feeds=Network(store, home.clock),
         endpoints=webhook_endpoints(engine),
         recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
+        asks=Asks(store, home.clock),
         demo=home.is_demo,
     )
     serve(app, host, port, stop, ready=lambda taken: ready({"web": f"http://{host}:{taken}"}))

@@ -2,17 +2,20 @@
 
 import hashlib
 import hmac
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 import msgspec
 
+from tracker.asks import apply
 from tracker.clock import Clock
+from tracker.domain.asks import Closed, Outcome, Word
 from tracker.domain.decisions import (
     HIGHEST_RANK,
     MAY_DECIDE,
     MOST_MINUTES,
+    Answer,
     Decision,
     DeclareFound,
     DeclareLost,
@@ -27,7 +30,7 @@ from tracker.domain.decisions import (
     within_reach,
 )
 from tracker.domain.errors import BadItineraryError, DecisionError, NotAllowedError
-from tracker.domain.handling import MOVEMENT, EventKey, HandlingEvent, Kind
+from tracker.domain.handling import MOVEMENT, EventKey, HandlingEvent, Kind, said_of_asks
 from tracker.domain.ids import is_departure, wire_name
 from tracker.domain.itinerary import Itinerary, joined
 from tracker.domain.judge import next_leg
@@ -131,6 +134,8 @@ class Desk:
                 return _hold_departure(tx, decision, said, now)
             case Withdraw():
                 return _withdraw(tx, decision, said, now)
+            case Answer():
+                return _answer(tx, decision, said)
             case _:
                 return self._about_piece(tx, decision, said, now)
 
@@ -242,6 +247,26 @@ def _withdraw(tx: Transaction, decision: Withdraw, said: StaffDecided, now: date
         facts, code = tx.log.of_pieces([piece])[piece], tx.booked.piece(piece)[0].number
     scan = _scan(facts, decision)
     return _Draft(Kind.VOID, code, scan.facility, msgspec.structs.replace(said, piece=piece, voids=scan.event_key))
+
+
+def _answer(tx: Transaction, decision: Answer, said: StaffDecided) -> _Draft:
+    piece = _piece(tx, decision.number)
+    row = next((row for row in tx.asks.waiting([piece]) if row.key == decision.asked), None)
+    event = next((f.event for f in tx.log.of_pieces([piece])[piece] if f.event.event_key == decision.asked), None)
+    word = Word.parse(event.reason or "") if event is not None and said_of_asks(event) else None
+    if row is None or event is None or word is None:
+        raise DecisionError(
+            f"nothing of {decision.number} waits for an answer under {decision.asked}; "
+            "`lastscan desk asked` lists what does"
+        )
+    tx.asks.close(decision.asked)
+    if decision.grant:
+        apply(tx, piece, word.ask, row.asked_for)
+        answer = replace(word, outcome=Outcome.GRANTED)
+    else:
+        answer = replace(word, outcome=Outcome.REFUSED, because=Closed.STAFF)
+    said = msgspec.structs.replace(said, piece=piece, answers=decision.asked)
+    return _Draft(Kind.ANSWER, event.code, event.facility, said, str(answer))
 
 
 def _scan(facts: list[KeptFact], decision: Withdraw) -> HandlingEvent:

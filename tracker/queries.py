@@ -10,6 +10,7 @@ import msgspec
 
 from tracker.clock import Clock
 from tracker.containers import told
+from tracker.domain.asks import Word
 from tracker.domain.card import (
     BAG_MILESTONES,
     PARCEL_MILESTONES,
@@ -22,7 +23,7 @@ from tracker.domain.card import (
 )
 from tracker.domain.containment import Followed, follow
 from tracker.domain.expectation import next_expected
-from tracker.domain.handling import FORECASTER, REPLANNER, HandlingEvent, Kind
+from tracker.domain.handling import FORECASTER, REPLANNER, HandlingEvent, Kind, said_of_asks
 from tracker.domain.incidents import Incident, incidents
 from tracker.domain.judge import judge
 from tracker.domain.network import Departure, Facility
@@ -124,7 +125,8 @@ class Backlog:
 _LOOKED_BACK = 200_000
 """How many facts what is usual at a place is read from; at most."""
 
-_NOT_SHOWN = frozenset({Kind.REPLAN, Kind.ALERT, Kind.VOID})  # what they say stands elsewhere on the page
+_NOT_SHOWN = frozenset({Kind.REPLAN, Kind.ALERT, Kind.VOID, Kind.ASK, Kind.ANSWER})
+"""What the tracker says by itself, which stands elsewhere on the page; no device asks for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ class Queries:
             origin=_place(places, piece.origin),
             destination=_place(places, piece.destination),
             booked_at=piece.booked_at,
-            due_by=piece.promise.due_by,
+            due_by=situation.due_by,
             state=standing.progress.state,
             held=standing.progress.held,
             damaged=standing.progress.damaged,
@@ -369,7 +371,7 @@ def _followed(tx: Transaction, id: int) -> Followed:
 
 def _is_shown(event: HandlingEvent) -> bool:
     """What was seen and what staff decided; not what the tracker did by itself, nor a device taking back its scan."""
-    return event.decided is not None or event.kind not in _NOT_SHOWN
+    return event.decided is not None or said_of_asks(event) or event.kind not in _NOT_SHOWN
 
 
 def _place(places: Mapping[str, Facility], code: str) -> Facility:
@@ -392,6 +394,7 @@ def _entry(entry: Entry, places: Mapping[str, Facility]) -> CardEntry:
         error_ms=event.error_ms,
         role=event.decided.role if event.decided else None,
         via=event.via,
+        word=Word.parse(event.reason or "") if said_of_asks(event) else None,
     )
 
 

@@ -18,6 +18,7 @@ from web.language import others, remember_language, spoken
 from web.leave import Preferences, leave_pages
 from web.limits import Lookups
 from web.live import LiveUpdates
+from web.manage import Asks, manage_pages
 from web.pages import Fragments
 from web.problems import answer_errors, problem_pages
 from web.recipient import recipient_pages
@@ -53,14 +54,15 @@ def create_app(
     feeds: Feeds | None = None,
     endpoints: Endpoints | None = None,
     recipients: Recipients | None = None,
+    asks: Asks | None = None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
 ) -> Flask:
     """A WSGI application. It opens nothing itself; `live_of(app).stop()` ends its streams before a server stops.
 
     With `devices` these may fetch their load lists, and with `door` send their scans; with `feeds` those may tell of
-    departures; with `recipients` those whose piece it is see more of it. With `demo` there are also `/demo` and, with
-    `letters`, its mailbox, and every page says that all is invented.
+    departures; with `recipients` those whose piece it is see more of it, and with `asks` ask for something. With `demo`
+    there are also `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -69,7 +71,7 @@ def create_app(
     app.extensions[LIVE] = live
     lookups = Lookups(settings.lookups_per_minute)
     fragments = Fragments(app.jinja_env)
-    app.register_blueprint(track_pages(queries, live, lookups, fragments, recipients))
+    app.register_blueprint(track_pages(queries, live, lookups, fragments, recipients, asks is not None))
     app.register_blueprint(api(queries, bookings, lookups))
     app.register_blueprint(problem_pages())
     if devices is not None:
@@ -81,6 +83,8 @@ def create_app(
         app.register_blueprint(departures(feeds))
     if recipients is not None:
         app.register_blueprint(recipient_pages(queries, recipients, lookups))
+        if asks is not None:
+            app.register_blueprint(manage_pages(queries, recipients, asks, lookups))
     if endpoints is not None:
         app.register_blueprint(webhooks(endpoints, bookings))
     if preferences is not None:

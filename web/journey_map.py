@@ -37,7 +37,7 @@ def journey_map(card: PieceCard, words: Words, form: Form = Form.PUBLIC) -> Jour
     lines = [(line, _tone(leg)) for leg in card.legs if (line := _line(chart, leg)) is not None]
     lines.sort(key=lambda drawn: ("missed", "ahead", "now", "done").index(drawn[1]))
     visited = {leg.origin.code for leg in card.legs if leg.ridden} | {
-        entry.facility.code for entry in card.entries if entry.role is None
+        entry.facility.code for entry in card.entries if entry.seen
     }
     here = _here(card, chart, points)
     named = _by_importance(card, stops)
@@ -70,7 +70,7 @@ def _stops(card: PieceCard) -> list[Facility]:
 
 def _seen(card: PieceCard) -> list[Facility]:
     """Where it was; what was decided about it shows it nowhere."""
-    return [entry.facility for entry in card.entries if entry.role is None]
+    return [entry.facility for entry in card.entries if entry.seen]
 
 
 def _position(place: Facility) -> Position | None:

@@ -45,8 +45,9 @@ def track_pages(
     lookups: Lookups,
     fragments: Fragments,
     recipients: Recipients | None = None,
+    manageable: bool = False,
 ) -> Blueprint:
-    """With `recipients` there is more to see for those whose piece it is."""
+    """With `recipients` there is more to see for those whose piece it is; `manageable`: and something to ask for."""
     pages = Blueprint("track", __name__)
 
     @pages.get("/")
@@ -72,7 +73,7 @@ def track_pages(
         grant = granted(recipients, card)
         facts = _facts(card, words, grant.form if grant is not None else Form.PUBLIC)
         if recipients is not None:
-            facts |= {"viewer": viewer(recipients, grant, card, words), "provable": True}
+            facts |= {"viewer": viewer(recipients, grant, card, words), "provable": True, "manageable": manageable}
         return render_template("track.html", **facts, others=others, watched=watched)
 
     @pages.get("/t/<number>/events")

@@ -10,6 +10,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from locales import AT_A_TIME, Words
+from tracker.domain.asks import Word
 from tracker.domain.card import CardEntry, CardLeg, Form, Milestone, MilestoneStep, PieceCard, shown
 from tracker.domain.handling import Kind
 from tracker.domain.network import Facility
@@ -17,7 +18,7 @@ from tracker.domain.rules import BREAKS_THE_PLAN, Irregularity, IrregularityKind
 from tracker.domain.shipment import PieceKind
 from tracker.domain.timeline import State
 from tracker.domain.why import Why
-from web import places, wording
+from web import asking, places, wording
 
 FIRST_SHOWN = 3
 """Lines of the timeline that stand open; the rest is one tap away."""
@@ -428,7 +429,7 @@ def _line(card: PieceCard, entry: CardEntry, words: Words) -> Line:
         time=time,
         instant=_day(entry.happened_at, zone).isoformat() if entry.day_only else _machine(entry.happened_at),
         text=_text(card, entry, words),
-        place=places.full(entry.facility, words),
+        place=places.full(entry.facility, words) if entry.word is None else "",
         evidence=tuple(_evidence(card, entry, words)),
         withdrawn=entry.withdrawn,
         trouble=entry.kind in (Kind.HOLD, Kind.DAMAGE, Kind.ATTEMPT),
@@ -436,6 +437,8 @@ def _line(card: PieceCard, entry: CardEntry, words: Words) -> Line:
 
 
 def _text(card: PieceCard, entry: CardEntry, words: Words) -> str:
+    if entry.word is not None:
+        return asking.said(entry.word, words)
     leg = next((leg for leg in card.legs if leg.departure.name == entry.into), None)
     sentences = {Kind.LOAD: wording.LOADED_ON, Kind.DEPART: wording.LEFT_ON}
     said = sentences.get(entry.kind)  # type: ignore[call-overload]  # a StrEnum key is found by its plain word
@@ -450,8 +453,11 @@ def _evidence(card: PieceCard, entry: CardEntry, words: Words) -> Iterator[str]:
     if entry.kind == Kind.BOOK:
         yield say("Noted when it was booked, not by a scan.")
         return
+    if entry.word is not None:
+        yield from _evidence_of_ask(entry, entry.word, words)
     if entry.role is not None:
         yield say(wording.DECIDED[entry.role], instant=words.instant(entry.happened_at, entry.facility.zone))
+    if not entry.seen:
         return
     where: Facility = places.named(card, words).get(entry.facility.code, entry.facility)
     place = places.short(where, words)
@@ -471,6 +477,16 @@ def _evidence(card: PieceCard, entry: CardEntry, words: Words) -> Iterator[str]:
         yield say("Its clock may be off by {seconds} s.", seconds=words.number(entry.error_ms // 1000))
     if entry.withdrawn:
         yield say("This scan was taken back: it was a mistake.")
+
+
+def _evidence_of_ask(entry: CardEntry, word: Word, words: Words) -> Iterator[str]:
+    if word.outcome is None:
+        yield words.say(asking.ASKED_AT, instant=words.instant(entry.happened_at, entry.facility.zone))
+        return
+    if word.because is not None:
+        yield asking.because(word.because, None, words)
+    if entry.role is None:
+        yield words.say(asking.BY_RULE)
 
 
 def _heard(delay: timedelta, words: Words) -> str:

@@ -6,11 +6,14 @@ from functools import wraps
 from typing import Any
 
 import click
+import msgspec
 
 from lastscan.home import Home
 from lastscan.options import home_option, json_option, print_json
+from tracker.asks import Asks
 from tracker.desk import Desk
 from tracker.domain.decisions import (
+    Answer,
     Decision,
     DeclareFound,
     DeclareLost,
@@ -113,6 +116,30 @@ def withdraw(number: str, scan: str, reason: str) -> Decision:
     """Take back a wrong SCAN (`dev:…#…`, as `lastscan track` prints it) of a piece or a departure."""
     origin, _, key = scan.partition("#")
     return Withdraw(number=number, scan=EventKey(origin, key), reason=reason)
+
+
+@_decision("answer")
+@_number
+@click.argument("asked", metavar="KEY")
+@click.option("--grant/--refuse", required=True)
+def answer(number: str, asked: str, grant: bool, reason: str) -> Decision:
+    """Grant or refuse what a recipient asked for under KEY, as `lastscan desk asked` prints it."""
+    origin, _, key = asked.partition("#")
+    return Answer(number=number, asked=EventKey(origin, key), grant=grant, reason=reason)
+
+
+@desk.command("asked")
+@home_option
+@json_option
+def asked(as_json: bool, home: Home) -> None:
+    """What recipients asked for and nobody has answered yet, the oldest first. Personal: for staff alone."""
+    waiting = Asks(home.store(), home.clock).waiting()
+    if as_json:
+        print_json([msgspec.to_builtins(each) for each in waiting])
+        return
+    for each in waiting:
+        said = " ".join(part for part in (each.asked_for.note, *each.asked_for.lines, each.asked_for.postcode) if part)
+        click.echo(f"{each.number}  {each.ask.value}  {each.asked_at:%Y-%m-%d %H:%M}Z  {each.key}  {said}")
 
 
 @_decision("lost")

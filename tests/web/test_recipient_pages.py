@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.tracker.world import World, at, new_database
+from tracker.asks import Asks
 from tracker.domain.booking import BookedPiece, Party
 from tracker.domain.handling import Kind
 from tracker.domain.shipment import Goods
@@ -76,6 +77,7 @@ def app(house: House) -> Iterator[Flask]:
         house.bookings,
         clock=house.clock,
         recipients=house.recipients,
+        asks=Asks(house.store, house.clock),
         settings=WebSettings(lookups_per_minute=None),
     )
     yield app
@@ -179,6 +181,43 @@ def test_a_view_is_passed_on_without_persons_and_taken_back(client: FlaskClient,
     send(client, house.page, f"{house.page}/unshare", journey="1")
     assert other.get(address[1]).status_code == 404
     assert "Boston station" not in other.get(house.page).text
+
+
+def test_what_is_closed_says_why_and_what_is_open_is_asked_and_answered_on_the_page(
+    client: FlaskClient, house: House
+) -> None:
+    client.get(house.link)
+    closed = client.get(f"{house.page}/manage")
+    assert closed.text.count("It was handed over.") == 7
+    assert "<form" not in closed.text
+    house.clock.instant = at(0)
+    house.number = house.books(consignee=PARTY).numbers[0]
+    house.fold()
+    with house.store.reading() as tx:
+        parties = tx.booked.parties(tx.booked.journey(house.number, 1))
+        assert parties is not None
+        house.person = parties.pseudonym
+    client.get(house.link)
+    manage = f"{house.page}/manage"
+    key = re.search(r'name="key" value="([0-9a-f]+)"', client.get(manage).text)
+    assert key is not None
+    asked = send(client, manage, f"{manage}/neighbour", journey="1", key=key[1], note="Grace Hopper")
+    assert asked.headers["Location"] == f"{house.page}#timeline"
+    send(client, manage, f"{manage}/neighbour", journey="1", key=key[1], note="Grace Hopper")
+    assert send(client, manage, f"{manage}/return", journey="1", key="other").status_code == 303
+    assert send(client, manage, f"{manage}/redirect", journey="1", key="third").status_code == 422
+    assert send(client, manage, f"{manage}/elsewhere", journey="1", key="fourth").status_code == 403
+    house.fold()
+    page = client.get(house.page).text
+    assert page.count("Granted: Give it to a neighbour") == page.count("Asked: Give it to a neighbour") == 1
+    assert "Asked: Send it back" in page
+    assert "Grace" not in page
+    assert "Asked" not in client.application.test_client().get(house.page).text
+    passed = send(client, house.page, f"{house.page}/share", journey="1")
+    other = client.application.test_client()
+    other.get(re.findall(r'value="http://localhost(/l/[\w-]+)"', passed.text)[0])
+    assert "Asked" not in other.get(house.page).text
+    assert other.get(manage).status_code == 303
 
 
 def test_whoever_wants_to_be_forgotten_is(client: FlaskClient, house: House) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from tracker.domain.asks import Word
 from tracker.domain.eta import Eta
 from tracker.domain.expectation import Expectation
 from tracker.domain.handling import EventKey, Kind
@@ -85,6 +86,12 @@ class CardEntry:
     day_only: bool = False  # show the day and a part of it, not the minute
     role: Role | None = None  # of whoever decided it; None: nobody did, it was seen
     via: str | None = None  # read on this container, which it was inside of
+    word: Word | None = None  # what its recipient asked for, or was answered
+
+    @property
+    def seen(self) -> bool:
+        """Whether somebody had it in hand there: neither decided nor asked for."""
+        return self.role is None and self.word is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,14 @@ _OF_THE_TIMETABLE = frozenset({"left_at", "round_at"})
 
 def shown(card: PieceCard, form: Form) -> PieceCard:
     """The card in this form, whatever form it had less of before."""
-    return public(card) if form is Form.PUBLIC else recipients(card)
+    match form:
+        case Form.PUBLIC:
+            return public(card)
+        case Form.SHARED:
+            whole = recipients(card)
+            return replace(whole, entries=tuple(entry for entry in whole.entries if entry.word is None))
+        case Form.RECIPIENT:
+            return recipients(card)
 
 
 def recipients(card: PieceCard) -> PieceCard:
@@ -198,6 +212,7 @@ def _recipients_entry(entry: CardEntry) -> CardEntry:
         error_ms=entry.error_ms,
         day_only=entry.day_only,
         role=entry.role,
+        word=entry.word,
     )
 
 
@@ -238,7 +253,10 @@ def public(card: PieceCard) -> PieceCard:
 
 
 def _of_the_house(entry: CardEntry) -> bool:
-    """Which piece goes first, and that an address was wrong, is nobody's business with a number alone."""
+    """Which piece goes first, that an address was wrong, and what its recipient asked for is nobody's business with a
+    number alone."""
+    if entry.kind in (Kind.ASK, Kind.ANSWER):
+        return True
     return entry.role is not None and entry.kind in (Kind.EXPEDITE, Kind.READDRESS)
 
 

@@ -99,10 +99,20 @@ class HoldDeparture:
     reason: str
 
 
-PieceDecision = Hold | Release | Reroute | Expedite | Readdress | DeclareLost | DeclareFound
-Decision = PieceDecision | Withdraw | HoldDeparture
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Grants or refuses what a recipient asked for under this key."""
 
-_SUPPORT: frozenset[type[Decision]] = frozenset({Hold, Release, Reroute, Expedite, Readdress, DeclareFound})
+    number: str
+    asked: EventKey
+    grant: bool
+    reason: str
+
+
+PieceDecision = Hold | Release | Reroute | Expedite | Readdress | DeclareLost | DeclareFound
+Decision = PieceDecision | Withdraw | HoldDeparture | Answer
+
+_SUPPORT: frozenset[type[Decision]] = frozenset({Hold, Release, Reroute, Expedite, Readdress, DeclareFound, Answer})
 
 MAY_DECIDE: Mapping[Role, frozenset[type[Decision]]] = {
     Role.COURIER: frozenset(),

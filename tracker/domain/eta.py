@@ -26,6 +26,8 @@ STATED = 0.8
 
 BY_ROUND = "{departure} should be at {facility} at {arrives_at}; a van leaves there at {round_at}."
 BY_BELT = "{departure} should land at {facility} at {arrives_at}; bags reach the belt 10 to 40 minutes later."
+BY_VAN = "A van leaves {facility} at {round_at}."
+TO_COUNTER = "{departure} should be at {facility} at {arrives_at}; from 45 minutes later on it can be picked up there."
 ON_THE_VAN = "It left {facility} on the van at {out_at}; a round takes up to four hours."
 AT_COUNTER = "It waits at {facility} to be picked up."
 
@@ -93,6 +95,11 @@ def eta(situation: Situation) -> Eta | None:
     if there:
         soonest, latest_arrival, confidence = arrives_at, arrives_at, None
     kind = situation.piece.kind
+    if progress.wish is not None and progress.wish.ask == "pickup":
+        return _to_be_fetched(last, place, arrives_at, (soonest, latest_arrival), confidence)
+    if situation.not_before is not None and situation.not_before > arrives_at:
+        leaves = next_round(place, arrives_at=situation.not_before)
+        return Eta(leaves, leaves + ROUND_TAKES, because(BY_VAN, {"facility": place.code, "round_at": leaves}))
     earliest, _ = window(kind, place, arrives_at=soonest)
     _, latest = window(kind, place, arrives_at=latest_arrival)
     facts = {"departure": last.departure, "facility": place.code, "arrives_at": arrives_at}
@@ -100,6 +107,14 @@ def eta(situation: Situation) -> Eta | None:
         return Eta(earliest, latest, because(BY_BELT, facts), confidence)
     round_at = next_round(place, arrives_at=arrives_at)
     return Eta(earliest, latest, because(BY_ROUND, {**facts, "round_at": round_at}), confidence)
+
+
+def _to_be_fetched(
+    last: Leg, place: Facility, arrives_at: datetime, between: tuple[datetime, datetime], confidence: float | None
+) -> Eta:
+    facts: Facts = {"departure": last.departure, "facility": place.code, "arrives_at": arrives_at}
+    ready, ready_by = (moment + STATION_HANDLING for moment in between)
+    return Eta(ready, ready_by, because(TO_COUNTER, facts), confidence)
 
 
 def _arrival(situation: Situation, leg: Leg) -> tuple[datetime, datetime, datetime, float | None]:

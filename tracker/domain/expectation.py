@@ -54,7 +54,7 @@ def chain(situation: Situation) -> tuple[Expectation, ...]:
         told = known.told if known is not None else legs[-1].arrives_at
         round_at = next_round(situation.facility(last.facility), arrives_at=told)
         steps.append(Expectation(Kind.OUT_FOR_DELIVERY, piece.destination, round_at))
-    steps.append(Expectation(Kind.DELIVER, piece.destination, max(last.by, piece.promise.due_by)))
+    steps.append(Expectation(Kind.DELIVER, piece.destination, max(last.by, situation.due_by)))
     return tuple(steps)
 
 

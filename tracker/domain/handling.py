@@ -37,6 +37,8 @@ class Kind(StrEnum):
     READDRESS = "readdress"
     REPLAN = "replan"
     ALERT = "alert"  # what the forecast says of a connection
+    ASK = "ask"  # what a recipient asks for
+    ANSWER = "answer"  # and what became of it
     VOID = "void"
 
 
@@ -48,8 +50,8 @@ RANK = {kind: rank for rank, kind in enumerate(Kind)}
 
 OTHER_RANK = len(RANK)
 
-NEVER_SCANNED = frozenset({Kind.BOOK, Kind.REPLAN, Kind.ALERT})
-"""What nobody does to a piece: it is booked, decided or foreseen."""
+NEVER_SCANNED = frozenset({Kind.BOOK, Kind.REPLAN, Kind.ALERT, Kind.ASK, Kind.ANSWER})
+"""What nobody does to a piece: it is booked, decided, foreseen or asked for."""
 
 DESK_ONLY = frozenset({Kind.LOST, Kind.FOUND, Kind.EXPEDITE, Kind.READDRESS})
 """What only a person at the desk can say. From a device it is a word like any other."""
@@ -112,6 +114,17 @@ FORECASTER = "rule:forecast"
 
 def said_by_desk(key: EventKey) -> bool:
     return key.origin.startswith("desk:")
+
+
+ANSWERER = "rule:asks"
+"""The origin of what is answered to recipients at once."""
+
+
+def said_of_asks(event: "HandlingEvent") -> bool:
+    """Whether it is what a recipient asked for or what was answered, and not a device's word of that name."""
+    if event.kind == Kind.ASK:
+        return event.event_key.origin.startswith("customer:")
+    return event.kind == Kind.ANSWER and (event.event_key.origin == ANSWERER or said_by_desk(event.event_key))
 
 
 FEED_SAYS = frozenset({Kind.SORT, Kind.LOAD, Kind.ARRIVE, Kind.UNSEEN, MOVEMENT})

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from tracker.domain.handling import Kind
 from tracker.domain.itinerary import Itinerary, Plan
@@ -14,6 +15,9 @@ from tracker.domain.timeline import Mark, Progress
 from tracker.domain.transit.tables import NO_HISTORY, Transit
 
 T = TypeVar("T")
+
+END_OF_DAY = time(21)
+"""When the last van is back, local time."""
 
 
 @dataclass(frozen=True)  # without slots: what many rules ask for is worked out once
@@ -67,6 +71,27 @@ class Situation:
     @cached_property
     def delivered(self) -> Mark | None:
         return self.progress.delivered
+
+    @property
+    def not_before(self) -> datetime | None:
+        """The beginning of the day its recipient asked for and was granted, where it is handed over."""
+        wish = self.progress.wish
+        return self._at_its_end(wish.on, time(0)) if wish is not None and wish.on is not None else None
+
+    @property
+    def due_by(self) -> datetime:
+        """When it should be handed over by: as promised, or on the day its recipient asked for instead."""
+        wish, promised = self.progress.wish, self.piece.promise.due_by
+        if wish is None or wish.on is None:
+            return promised
+        return max(promised, self._at_its_end(wish.on, END_OF_DAY))
+
+    def local_day(self, instant: datetime) -> date:
+        """What day it is where the piece is handed over."""
+        return instant.astimezone(ZoneInfo(self.facility(self.piece.destination).zone)).date()
+
+    def _at_its_end(self, day: date, hour: time) -> datetime:
+        return datetime.combine(day, hour, ZoneInfo(self.facility(self.piece.destination).zone)).astimezone(UTC)
 
     @cached_property
     def over(self) -> bool:

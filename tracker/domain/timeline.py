@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
 from tracker.domain.errors import BadNameError
-from tracker.domain.handling import DESK_ONLY, NEVER_SCANNED, EventKey, HandlingEvent, Kind, said_by_desk
+from tracker.domain.handling import DESK_ONLY, NEVER_SCANNED, EventKey, HandlingEvent, Kind, said_by_desk, said_of_asks
 from tracker.domain.ids import DepartureName, container_of
 
 
@@ -85,6 +85,14 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """How its recipient is to get it, as they asked and were granted: `ask` is one of `tracker.domain.asks.Ask`."""
+
+    ask: str
+    on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a piece has come: all that rules, ETA and pages need of a timeline, in a few lines."""
 
@@ -94,6 +102,7 @@ class Progress:
     held: str | None = None  # the reason it is stopped here; beside any state
     damaged: bool = False
     rank: int = 0  # who has a higher one goes first where room is short
+    wish: Wish | None = None  # of its recipient, as granted last
     scans: int = 0
     withdrawals: bool = False  # something was withdrawn, so the next event may be too: fold again from the facts
     marks: tuple[Mark, ...] = ()
@@ -211,6 +220,8 @@ START = Progress()
 
 def advance(progress: Progress, event: HandlingEvent) -> Progress:
     """One standing event further, in timeline order. A delivered piece stays delivered until it is sent back."""
+    if said_of_asks(event):
+        return replace(progress, wish=_wish(event) or progress.wish, last=event)
     if event.kind in NEVER_SCANNED:
         return progress
     if event.kind == Kind.UNSEEN or said_by_desk(event.event_key):
@@ -227,6 +238,14 @@ def advance(progress: Progress, event: HandlingEvent) -> Progress:
         marks=_marked(progress.marks, event, progress.remarks),
         last=event,
     )
+
+
+def _wish(event: HandlingEvent) -> Wish | None:
+    """What an answer grants, by the words of `tracker.domain.asks.Word`; None where it refuses."""
+    outcome, *said = (event.reason or "").split(" ")
+    if event.kind != Kind.ANSWER or outcome != "granted" or not said:
+        return None
+    return Wish(said[0], date.fromisoformat(said[1]) if len(said) > 1 else None)
 
 
 def _after(progress: Progress, event: HandlingEvent) -> tuple[State, str | None, str | None, str | None, bool]:

@@ -6,12 +6,12 @@ from functools import lru_cache
 
 import msgspec
 
-from tracker.domain.handling import HandlingEvent, Kind, is_only_kept
+from tracker.domain.handling import HandlingEvent, Kind, is_only_kept, said_of_asks
 from tracker.domain.ids import LONGEST, MATCHING, NEVER_A_PIECE, aliases_in, container_of, identify
 from tracker.domain.itinerary import Foreseen, Replan
 from tracker.folding import foreseen_of, planned_legs, replan_of
 from tracker.store import Transaction
-from tracker.store.bodies import BookedPieces, StaffDecided
+from tracker.store.bodies import BookedPieces, OfPiece, StaffDecided
 from tracker.store.booked import Alias, meant
 from tracker.store.containers import ContainerFact
 from tracker.store.fact_log import KeptFact
@@ -142,9 +142,9 @@ def waits_under(fact: KeptFact) -> list[str]:
 
 
 def _decided_about(fact: KeptFact) -> int | None:
-    """The piece that staff decided about."""
+    """The piece that staff decided about, or its recipient asked about."""
     if fact.event.decided is None:
-        return None
+        return msgspec.json.decode(fact.body, type=OfPiece).piece if fact.body and said_of_asks(fact.event) else None
     return msgspec.json.decode(fact.body or "{}", type=StaffDecided).piece
 
 

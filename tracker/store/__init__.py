@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.exc import TimeoutError as BusyError
 
 from tracker.domain.errors import MistakeError, StoreError, UnkeepableError
+from tracker.store.asks import AskTables
 from tracker.store.audit import AuditChain
 from tracker.store.booked import BookedShipments
 from tracker.store.containers import Containers
@@ -43,6 +44,7 @@ class Transaction:
         self.viewers = Viewers(connection)
         self.staff = StaffTables(connection)
         self.audit = AuditChain(connection)
+        self.asks = AskTables(connection)
 
     @contextmanager
     def part(self) -> Iterator[None]:

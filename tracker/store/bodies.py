@@ -56,6 +56,13 @@ class Movement(msgspec.Struct, frozen=True):
         }
 
 
+class OfPiece(msgspec.Struct, frozen=True):
+    """The body of what a recipient asked for, and of what was answered at once: the piece, and which ask it answers."""
+
+    piece: int
+    answers: EventKey | None = None
+
+
 class StaffDecided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The body of what staff decided. By its kind it is read as `PlannedLegs` or `Movement` too, whose names it has."""
 
@@ -67,3 +74,4 @@ class StaffDecided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     missed: str | None = None
     legs: list[Leg] = []
     held_until: datetime | None = None
+    answers: EventKey | None = None

@@ -422,6 +422,17 @@ tries = Table(
     Index("tries_of", "subject", "tried_at"),
 )
 
+asked = Table(
+    "asked",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), nullable=False, index=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("details", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Index("asked_open", "id", sqlite_where=sa.text("open"), postgresql_where=sa.text("open")),
+)
+
 # Derived: how far each reader of the log is, and what it made of it.
 
 readers = Table(

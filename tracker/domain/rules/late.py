@@ -13,7 +13,7 @@ PROMISE_PASSED = "It was promised by {due_by} and was not delivered then."
 def check(situation: Situation) -> Iterator[Irregularity]:
     if not situation.progress.marks:
         return  # nobody handed it over: the promise did not begin
-    due_by = situation.piece.promise.due_by
+    due_by = situation.due_by
     delivered = situation.delivered
     passed = situation.now > due_by if delivered is None else delivered.first_at > due_by
     if passed:
@@ -30,4 +30,4 @@ def check(situation: Situation) -> Iterator[Irregularity]:
 
 def look_again(situation: Situation) -> Iterator[datetime]:
     if situation.progress.marks and situation.delivered is None:
-        yield situation.piece.promise.due_by
+        yield situation.due_by
