@@ -163,8 +163,39 @@ def strangers(anonymous: str, guessed: str) -> list[Finding]:
     return [
         _judged("broker, no name", anonymous == REFUSED, anonymous, remedy),
         _judged("broker, wrong password", guessed == REFUSED, guessed, remedy),
-        Finding("broker queues", Level.OK, "no broker tells; nothing relies on them (docs/protocol.md)"),
     ]
+
+
+QUEUED_AT_LEAST = 10_000
+IN_FLIGHT_AT_LEAST = 100
+
+
+def mosquitto(conf: str | None) -> list[Finding]:
+    """What a `mosquitto.conf` sets, or leaves to the defaults of Mosquitto 2.0; None: a broker whose file is not ours.
+
+    Nothing that was beeped rests on it (docs/protocol.md): the worse it is set, the more is sent again.
+    """
+    if conf is None:
+        return [Finding("broker settings", Level.OK, "its own; nothing relies on them (docs/protocol.md)")]
+    words = (line.split(maxsplit=1) for line in conf.splitlines() if line and not line.startswith("#"))
+    given = {word[0]: word[1].strip() if len(word) > 1 else "" for word in words}
+    persistent = given.get("persistence", "false") == "true"
+    limits = {
+        name: int(given.get(name, stock)) for name, stock in (("max_queued_messages", 1000), ("max_queued_bytes", 0))
+    }
+    queued = ", ".join(f"{name} {limit or 'unlimited'}" for name, limit in limits.items())
+    in_flight = int(given.get("max_inflight_messages", "20"))
+    largest = given.get("message_size_limit")
+    return [
+        _judged("broker persistence", persistent, "on" if persistent else "off",
+                "persistence true: it need not be told everything again after a restart", Level.WARN),
+        _judged("broker queues", not 0 < limits["max_queued_messages"] < QUEUED_AT_LEAST, queued,
+                f"max_queued_messages {QUEUED_AT_LEAST} or more: beyond it drops what is sent again later", Level.WARN),
+        _judged("broker in flight", in_flight == 0 or in_flight >= IN_FLIGHT_AT_LEAST, str(in_flight or "unlimited"),
+                "max_inflight_messages 2000: a commit of the tracker takes so many at once", Level.WARN),
+        _judged("broker size limit", largest is None, "none" if largest is None else f"message_size_limit {largest}",
+                "max_packet_size instead: this one acknowledges what is too large and throws it away"),
+    ]  # fmt: skip
 
 
 def certificate(ends: datetime | None, now: datetime, wrong: str = "") -> Finding:

@@ -52,7 +52,7 @@ def examine(home: Home) -> Iterator[Finding]:
     yield doctor.owners_only("keys", key_modes(home))
     yield doctor.flushes(_flush_times(home.run))
     yield from doctor.left_behind([path.name for path in sorted(home.path.glob("before_restore_*"))])
-    yield from _broker(home.mqtt_url, now)
+    yield from _broker(home, now)
     yield from doctor.backups(home.kept(), now)
 
 
@@ -159,8 +159,8 @@ def _tzdata() -> str | None:
 # The broker
 
 
-def _broker(url: str | None, now: datetime) -> Iterator[Finding]:
-    address = urlsplit(url or "")
+def _broker(home: Home, now: datetime) -> Iterator[Finding]:
+    address = urlsplit(home.mqtt_url or "")
     host, tls = address.hostname, address.scheme == "mqtts"
     port = address.port or (8883 if tls else 1883)
     reached, ends, wrong = False, None, ""
@@ -180,6 +180,14 @@ def _broker(url: str | None, now: datetime) -> Iterator[Finding]:
         yield from doctor.strangers(
             _answer(host, port, tls, connect_packet(None)), _answer(host, port, tls, connect_packet("doctor"))
         )
+        yield from doctor.mosquitto(_our_mosquitto(home, port))
+
+
+def _our_mosquitto(home: Home, port: int) -> str | None:
+    """The file by which this home runs Mosquitto, if it is that which answers on this port."""
+    path = home.path / "broker" / "mosquitto.conf"
+    conf = path.read_text() if path.exists() else ""
+    return conf if f"listener {port} " in conf else None
 
 
 def _connected(host: str, port: int, tls: bool) -> socket.socket:

@@ -94,3 +94,15 @@ def flood(idle: int, half_open: int, seconds: float, rate: float, within: float,
     tell("flood", found, as_json=as_json)
     if found["lost"] or found["foreign"]:
         raise SystemExit(1)
+
+
+@bench.command()
+@click.option("--frames", default=500, show_default=True, help="Damaged labels, one look at each.")
+@click.option("--seed", default=1, show_default=True)
+@json_option
+def decode(frames: int, seed: int, as_json: bool) -> None:
+    """From a camera's frame to the number on it, beside one look of zxing-cpp at the same frames."""
+    from lastscan.bench.decode import Plan, measure
+    from lastscan.bench.harness import tell
+
+    tell("decode", measure(Plan(frames, seed)), as_json=as_json)

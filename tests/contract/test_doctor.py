@@ -117,6 +117,20 @@ def test_our_brokers_refuse_strangers(kind: str, home: Home, monkeypatch: pytest
         found = lines(home)
     named = ("broker", "broker wire", "broker, no name", "broker, wrong password")
     assert [found[name].level for name in named] == [Level.OK] * 4
+    settings = ("broker persistence", "broker queues", "broker in flight", "broker size limit")
+    shown = settings if kind == "mosquitto" else ("broker settings",)
+    assert [found[name].level for name in shown] == [Level.OK] * len(shown)
+
+
+def test_what_mosquitto_leaves_to_its_defaults_is_named() -> None:
+    found = {finding.name: finding for finding in doctor.mosquitto("listener 1883\nmessage_size_limit 1000\n")}
+    assert {name: finding.level for name, finding in found.items()} == {
+        "broker persistence": Level.WARN,
+        "broker queues": Level.WARN,  # the stock 1000
+        "broker in flight": Level.WARN,
+        "broker size limit": Level.FAIL,
+    }
+    assert [each.level for each in doctor.mosquitto("max_queued_messages 0")][1] is Level.OK
 
 
 def test_a_broker_that_takes_anybody_is_found_out(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
