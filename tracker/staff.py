@@ -36,7 +36,7 @@ from tracker.domain.errors import (
 from tracker.domain.ids import is_wire_name, wire_name
 from tracker.domain.passwords import MOST, check_password, is_long, normalised
 from tracker.domain.roles import Act, see_to_it
-from tracker.domain.staff import Role, Staff
+from tracker.domain.staff import Role, Staff, StaffTrouble
 from tracker.store import Store, Transaction
 from tracker.store.staff import Member, Passkey, Session
 
@@ -145,7 +145,10 @@ class StaffAccounts:
             if not any(member.user == user for member in members):
                 self._add(tx, user, Role.ADMINISTRATOR, None, "en", now)
             elif (known := tx.staff.lock(user)) is None or known.role is not Role.ADMINISTRATOR or known.revoked_at:
-                raise StaffError(f"{user} is not an administrator who may sign in; name another with --user")
+                raise StaffError(
+                    f"{user} is not an administrator who may sign in; name another with --user",
+                    StaffTrouble.NO_ADMINISTRATOR,
+                )
             return self._link(tx, user, now, by=None, action=Action.LINK_MADE)
 
     def add(self, user: str, *, role: Role, site: str | None = None, language: str = "en", by: Staff | None) -> str:
@@ -154,7 +157,7 @@ class StaffAccounts:
         with self._store.writing() as tx:
             now = self._clock.now()
             if tx.staff.find(user) is not None:
-                raise StaffError(f"{user} has an account already; a new link is made by a reset")
+                raise StaffError(f"{user} has an account already; a new link is made by a reset", StaffTrouble.EXISTS)
             self._add(tx, user, role, site, language, now)
             return self._link(tx, user, now, by=by, action=Action.INVITED, reason=role.value)
 
@@ -178,7 +181,7 @@ class StaffAccounts:
                 self._keep_one_administrator(tx, members, without=user)
             tx.staff.change(user, role=role.value, site=None if site is None else wire_name(site))
             tx.staff.end(user)
-            self._note(tx, by, Action.ROLE_CHANGED, user, f"{member.role} to {role}")
+            self._note(tx, by, Action.ROLE_CHANGED, user, f"{member.role} → {role}")
 
     def revoke(self, user: str, *, by: Staff | None) -> None:
         """For good: the name is never given to anybody else, so that what was done under it keeps its author."""
@@ -375,7 +378,7 @@ class StaffAccounts:
         with self._store.writing() as tx:
             member = self._somebody(tx, me.staff.user)
             if member.code_pending is None:
-                raise StaffError("begin again: there is no secret waiting for its first code")
+                raise StaffError("begin again: there is no secret waiting for its first code", StaffTrouble.BEGIN_AGAIN)
             step = self._step(self._unsealed(member.user, member.code_pending), code, self._clock.now(), after=None)
             if step is None:
                 raise SignInError("that code does not fit; look at the clock of the authenticator")
@@ -389,7 +392,9 @@ class StaffAccounts:
     def remove_codes(self, me: SignedIn, password: str) -> None:
         member = self._mine(me, password)
         if not member.long_password:
-            raise StaffError("without codes the password must be longer: change it first")
+            raise StaffError(
+                "without codes the password must be longer: change it first", StaffTrouble.PASSWORD_TOO_SHORT
+            )
         with self._store.writing() as tx:
             tx.staff.change(member.user, code_secret=None, code_pending=None, code_step=None)
             tx.staff.set_recovery(member.user, [])
@@ -438,7 +443,10 @@ class StaffAccounts:
             raise SignInError("that passkey could not be taken; try again") from wrong
         with self._store.writing() as tx:
             if len(tx.staff.passkeys(me.staff.user)) >= _MOST_PASSKEYS:
-                raise StaffError(f"{_MOST_PASSKEYS} passkeys are as many as one may have; remove one first")
+                raise StaffError(
+                    f"{_MOST_PASSKEYS} passkeys are as many as one may have; remove one first",
+                    StaffTrouble.TOO_MANY_PASSKEYS,
+                )
             key = Passkey(
                 credential=_spelled(found.credential_id),
                 user=me.staff.user,
@@ -539,9 +547,9 @@ class StaffAccounts:
     def _somebody(self, tx: Transaction, user: str) -> Member:
         member = tx.staff.lock(user)
         if member is None:
-            raise StaffError(f"{user!r} is nobody of staff; `lastscan staff list` shows who is")
+            raise StaffError(f"{user!r} is nobody of staff; `lastscan staff list` shows who is", StaffTrouble.UNKNOWN)
         if member.revoked_at is not None:
-            raise StaffError(f"{user} was revoked, for good: add another account")
+            raise StaffError(f"{user} was revoked, for good: add another account", StaffTrouble.REVOKED)
         return member
 
     def _is_administrator(self, tx: Transaction, member: Member) -> bool:
@@ -552,7 +560,10 @@ class StaffAccounts:
     def _keep_one_administrator(self, tx: Transaction, members: Sequence[Member], *, without: str) -> None:
         administrators = {member.user for member in members if self._is_administrator(tx, member)}
         if administrators == {without}:
-            raise StaffError(f"{without} is the only administrator who can sign in; make another one first")
+            raise StaffError(
+                f"{without} is the only administrator who can sign in; make another one first",
+                StaffTrouble.LAST_ADMINISTRATOR,
+            )
 
     def _note(self, tx: Transaction, by: Staff | None, action: Action, user: str, reason: str | None = None) -> None:
         who, role = (OPERATOR, MACHINE) if by is None else (by.user, by.role.value)
@@ -649,7 +660,9 @@ class StaffAccounts:
         try:
             return self._seal.decrypt(sealed[:12], sealed[12:], user.encode()).decode()
         except InvalidTag as wrong:
-            raise StaffError(f"the codes of {user} were sealed with another key; reset this account") from wrong
+            raise StaffError(
+                f"the codes of {user} were sealed with another key; reset this account", StaffTrouble.OTHER_KEY
+            ) from wrong
 
     def _challenge(self) -> bytes:
         drawn, now = secrets.token_bytes(32), self._clock.now()

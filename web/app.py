@@ -13,6 +13,7 @@ from web.api import api
 from web.courier import courier, ldp
 from web.demo import demo_pages
 from web.departures import departures
+from web.design import design_pages
 from web.headers import guard
 from web.language import others, remember_language, spoken
 from web.leave import Preferences, leave_pages
@@ -24,6 +25,7 @@ from web.problems import answer_errors, problem_pages
 from web.recipient import recipient_pages
 from web.same_origin import forms_come_from_here
 from web.sources import Bookings, Devices, Door, Endpoints, Feeds, Letter, Queries
+from web.staff.rooms import StaffServices, staff_pages
 from web.track import track_pages
 from web.visitor import Recipients
 from web.webhooks import webhooks
@@ -55,14 +57,16 @@ def create_app(
     endpoints: Endpoints | None = None,
     recipients: Recipients | None = None,
     asks: Asks | None = None,
+    staff: StaffServices | None = None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
 ) -> Flask:
     """A WSGI application. It opens nothing itself; `live_of(app).stop()` ends its streams before a server stops.
 
     With `devices` these may fetch their load lists, and with `door` send their scans; with `feeds` those may tell of
-    departures; with `recipients` those whose piece it is see more of it, and with `asks` ask for something. With `demo`
-    there are also `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
+    departures; with `recipients` those whose piece it is see more of it, and with `asks` ask for something; with
+    `staff` its members sign in and work. With `demo` there are also `/demo` and, with `letters`, its mailbox, and every
+    page says that all is invented.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -93,6 +97,9 @@ def create_app(
         app.register_blueprint(demo_pages(queries, live, fragments, clock, letters))
     answer_errors(app)
     forms_come_from_here(app)
+    if staff is not None:
+        staff_pages(app, staff)
+    app.register_blueprint(design_pages())
     remember_language(app)
     guard(app)
 

@@ -45,6 +45,30 @@ class Devices(Protocol):
     def address_of(self, dev: str, *, password: str) -> Address | None: ...
 
 
+class ListedDevice(Protocol):
+    """A device as its administrators see it."""
+
+    @property
+    def dev(self) -> str: ...
+    @property
+    def site(self) -> str: ...
+    @property
+    def heard_at(self) -> datetime | None: ...
+    @property
+    def depth(self) -> int | None: ...
+    @property
+    def battery(self) -> float | None: ...
+    @property
+    def firmware(self) -> str | None: ...
+    @property
+    def revoked_at(self) -> datetime | None: ...
+
+
+class DeviceList(Protocol):
+    def list(self) -> Sequence[ListedDevice]: ...
+    def revoke(self, dev: str) -> None: ...
+
+
 class Door(Protocol):
     """Where a device's messages go in without a broker."""
 
@@ -90,4 +114,16 @@ class Letter(Protocol):
     def number(self) -> str | None: ...
 
 
-__all__ = ["Booked", "Bookings", "Devices", "Door", "Feeds", "Letter", "LoadList", "Overview", "Queries", "Update"]
+__all__ = [
+    "Booked",
+    "Bookings",
+    "DeviceList",
+    "Devices",
+    "Door",
+    "Feeds",
+    "Letter",
+    "LoadList",
+    "Overview",
+    "Queries",
+    "Update",
+]

@@ -378,7 +378,7 @@ def test_what_changes_who_may_do_what_is_written_down_with_who_did_it(accounts: 
         ("ann", "password-set", "ann", None),
         ("ann", "signed-in", "ann", "link"),
         ("ann", "signed-out", "ann", None),
-        ("root", "role-changed", "ann", "support to supervisor"),
+        ("root", "role-changed", "ann", "support → supervisor"),
         ("root", "staff-revoked", "ann", None),
     ]
 

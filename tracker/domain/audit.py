@@ -23,7 +23,6 @@ class Action(StrEnum):
     DEVICE_REVOKED = "device-revoked"
     FEED_ADDED = "feed-added"
     FEED_REVOKED = "feed-revoked"
-    KEY_MADE = "key-made"
     LOOKED = "looked"
     STOPPED = "stopped"  # personal data was opened as often as a day allows
     ALLOWED_MORE = "allowed-more"

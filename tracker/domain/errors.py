@@ -1,5 +1,7 @@
 """Every error the tracker raises on purpose, and what the caller can do about it."""
 
+from tracker.domain.staff import StaffTrouble
+
 
 class LastscanError(Exception):
     """Something a caller can mend; the message says how."""
@@ -78,7 +80,11 @@ class WeakPasswordError(LastscanError):
 
 
 class StaffError(LastscanError):
-    """It cannot be done so with this member of staff; the message says why. Nothing was changed."""
+    """It cannot be done so with this account of staff; message and `trouble` say why. Nothing was changed."""
+
+    def __init__(self, message: str, trouble: StaffTrouble) -> None:
+        super().__init__(message)
+        self.trouble = trouble
 
 
 class BudgetSpentError(LastscanError):
