@@ -28,6 +28,9 @@ LONGEST_PROOF = 80
 
 MOST_TRIES = 5
 TRIES_WITHIN = timedelta(hours=1)
+MOST_MINE = 50
+"""How many pieces somebody sees in one list."""
+
 LINK_ENDS = timedelta(days=90)
 """After delivery."""
 
@@ -215,6 +218,19 @@ class Recipients:
         """Everything this session may see, the newest-booked first; nothing for one that is none of ours."""
         with self._store.reading() as tx:
             return tuple(_grant(tx, view) for view in tx.viewers.views(_digest(session), now=self._clock.now()))
+
+    def mine(self, session: str) -> tuple[Grant, ...]:
+        """Opens in this session all that goes to the contacts its links were sent to, the newest first."""
+        now = self._clock.now()
+        with self._store.writing() as tx:
+            views = tx.viewers.views(_digest(session), now=now)
+            proved = {view.piece for view in views if (view.form, view.by) == (Form.RECIPIENT, By.LINK)}
+            for piece, person in tx.booked.same_contact(proved, limit=MOST_MINE):
+                if piece not in proved and not _ended(tx, piece, now):
+                    view = View(piece, person, Form.RECIPIENT, By.LINK, now + SEEN_BY_LINK)
+                    tx.viewers.keep_view(_digest(session), view)
+            found = (_grant(tx, view) for view in tx.viewers.views(_digest(session), now=now))
+            return tuple(grant for grant in found if grant.may_act)
 
     def forget(self, session: str) -> None:
         """Ends a session: its cookie is worth nothing from now on, wherever a copy of it is."""

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from tracker.recipients import Grant, TooManyTriesError
 from web.language import spoken
 from web.limits import Lookups
+from web.many import rows
 from web.sources import Queries
 from web.track import LONGEST, bare, charge
 from web.visitor import Recipients, forgotten, grants, remember, session
@@ -61,6 +62,20 @@ def recipient_pages(queries: Queries, recipients: Recipients, lookups: Lookups) 
         grant = _own(number)
         recipients.unshare(grant)
         return _to(grant)
+
+    @pages.get("/mine")
+    def mine() -> AnyResponse | str:
+        """All that goes to whom the link of this session was sent to."""
+        charge(lookups)
+        found = [
+            (card, grant.form)
+            for grant in recipients.mine(session() or "")
+            for card in queries.candidates(grant.number)
+            if (card.number, card.journey) == (grant.number, grant.journey)
+        ]
+        if not found:
+            return redirect(url_for("track.start"), code=303)
+        return render_template("many.html", pieces=rows(found, spoken()), too_many=False, mine=True)
 
     def _own(number: str) -> Grant:
         """What of this number is theirs, not only shown to them."""

@@ -1,5 +1,6 @@
 """What customers see: the look-up, the page of a piece, and its stream of changes."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +17,18 @@ from web.journey_map import journey_map
 from web.language import spoken
 from web.limits import Lookups
 from web.live import LiveUpdates, stream_of
+from web.many import Row, rows
 from web.pages import Fragments
+from web.plain import as_calendar, as_text
 from web.problems import TooManyLookupsError
 from web.sources import Queries
 from web.view import track_view
 from web.viewer import viewer
-from web.visitor import Recipients, form_of, granted, session
+from web.visitor import Recipients, form_of, granted, grants, session
+
+MOST_AT_ONCE = 20
+LONGEST_LIST = 1500
+_BETWEEN = re.compile(r"[,;\n]")  # a blank may stand inside a number
 
 LONGEST = 64
 """Letters of a number that are looked at at all."""
@@ -52,8 +59,41 @@ def track_pages(
 
     @pages.get("/")
     def start() -> AnyResponse | str:
-        number = bare(request.args.get("number", ""))
-        return redirect(url_for(".page", number=number), code=303) if number else render_template("start.html")
+        asked = [
+            number for part in _BETWEEN.split(request.args.get("number", "")[:LONGEST_LIST]) if (number := bare(part))
+        ]
+        if len(set(asked)) > 1:
+            return many(list(dict.fromkeys(asked)))
+        return redirect(url_for(".page", number=asked[0]), code=303) if asked else render_template("start.html")
+
+    def many(numbers: list[str]) -> str:
+        found, unknown = [], []
+        for number in numbers[:MOST_AT_ONCE]:
+            charge(lookups)
+            card = queries.card(number)
+            if card is None:
+                unknown.append(Row(href=f"/t/{number}", number=places.spaced(number)))
+            else:
+                found.append((card, form_of(grants(recipients), card)))
+        too_many = len(numbers) > MOST_AT_ONCE
+        return render_template("many.html", pieces=rows(found, spoken()) + unknown, too_many=too_many, mine=False)
+
+    @pages.get("/t/<number>.json")
+    def as_json(number: str) -> AnyResponse:
+        return redirect(url_for("api.shipment", number=bare(number) or "-"), code=303)
+
+    @pages.get("/t/<number>.txt")
+    def text(number: str) -> Response:
+        charge(lookups)
+        card = queries.card(bare(number)) or abort(404)
+        return Response(as_text(card, spoken()), mimetype="text/plain")
+
+    @pages.get("/t/<number>/window.ics")
+    def calendar(number: str) -> Response:
+        charge(lookups)
+        card = queries.card(bare(number))
+        event = as_calendar(card, spoken(), host=request.host) if card is not None else None
+        return Response(event or abort(404), mimetype="text/calendar")
 
     @pages.get("/t/<number>")
     def page(number: str) -> AnyResponse | str:

@@ -220,6 +220,25 @@ def test_what_is_closed_says_why_and_what_is_open_is_asked_and_answered_on_the_p
     assert other.get(manage).status_code == 303
 
 
+def test_all_that_goes_to_one_contact_stands_on_one_page_for_who_came_by_the_link(
+    client: FlaskClient, house: House
+) -> None:
+    house.clock.instant = at(0)
+    second = house.books(consignee=PARTY).numbers[0]
+    stranger = house.books_parcel()
+    house.fold()
+    assert client.get("/mine").status_code == 303
+    ask = f"{house.page}/prove"
+    send(client, ask, ask, proof="98101 cnry")
+    assert client.get("/mine").status_code == 303  # a postcode shows no contact
+    client.get(house.link)
+    page = client.get("/mine").text
+    assert second[2:6] in page
+    assert stranger[2:6] not in page
+    assert "name" in seen(client.get(f"/t/{second}").text)
+    assert "name" not in seen(client.get(f"/t/{stranger}").text)
+
+
 def test_whoever_wants_to_be_forgotten_is(client: FlaskClient, house: House) -> None:
     client.get(house.link)
     stolen = client.get_cookie("lastscan-view")

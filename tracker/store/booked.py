@@ -252,6 +252,10 @@ class BookedShipments:
         query = sa.select(pieces.c.id).where(pieces.c.number == number, pieces.c.journey == journey)
         return int(self._connection.execute(query).scalar_one())
 
+    def same_contact(self, of: Collection[int], *, limit: int) -> list[tuple[int, int]]:
+        """Pieces, and who receives them, that go to a mail address one of these goes to; the newest first."""
+        return [(row[0], row[1]) for row in self._connection.execute(_SAME_CONTACT.limit(limit), {WANTED: of})]
+
     def piece_for(self, pseudonym: str, number: str) -> tuple[int, int] | None:
         """The piece of this number that this person receives, and the person."""
         row = self._connection.execute(_PIECE_FOR, {"pseudonym": pseudonym, "number": number}).first()
@@ -352,4 +356,17 @@ _PIECE_FOR = (
     .join(people, shipments.c.consignee == people.c.id)
     .where(people.c.pseudonym == sa.bindparam("pseudonym"), pieces.c.number == sa.bindparam("number"))
     .order_by(pieces.c.journey.desc())
+)
+_CONTACTS = (
+    sa.select(people.c.email)
+    .join(shipments, shipments.c.consignee == people.c.id)
+    .join(pieces, pieces.c.shipment == shipments.c.id)
+    .where(among(pieces.c.id), people.c.email.isnot(None))
+)
+_SAME_CONTACT = (
+    sa.select(pieces.c.id, people.c.id)
+    .join(shipments, pieces.c.shipment == shipments.c.id)
+    .join(people, shipments.c.consignee == people.c.id)
+    .where(people.c.email.in_(_CONTACTS))
+    .order_by(pieces.c.id.desc())
 )

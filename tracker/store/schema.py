@@ -209,7 +209,7 @@ people = Table(
     Column("id", Id, primary_key=True),
     Column("pseudonym", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
-    Column("email", Text),
+    Column("email", Text, index=True),
     Column("phone", Text),
     Column("language", Text, nullable=False),
     Column("zone", Text),
@@ -224,7 +224,7 @@ shipments = Table(
     Column("reference", Text),
     Column("service", Text, nullable=False),
     Column("shipper", ForeignKey("people.id"), nullable=False),
-    Column("consignee", ForeignKey("people.id"), nullable=False),
+    Column("consignee", ForeignKey("people.id"), nullable=False, index=True),
     Column("channels", Text, nullable=False),
     Column("booked_at", Instant, nullable=False),
 )

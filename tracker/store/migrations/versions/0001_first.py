@@ -264,6 +264,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('pseudonym')
     )
+    op.create_index(op.f('ix_people_email'), 'people', ['email'], unique=False)
     op.create_table('proofs',
     sa.Column('n', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('at', sa.BigInteger(), nullable=False),
@@ -387,6 +388,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['shipper'], ['people.id'], ),
     sa.PrimaryKeyConstraint('id')
     )
+    op.create_index(op.f('ix_shipments_consignee'), 'shipments', ['consignee'], unique=False)
     op.create_table('answers',
     sa.Column('account', sa.Text(), nullable=False),
     sa.Column('key', sa.Text(), nullable=False),
@@ -698,6 +700,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_container_facts_pos'), table_name='container_facts')
     op.drop_table('container_facts')
     op.drop_table('answers')
+    op.drop_index(op.f('ix_shipments_consignee'), table_name='shipments')
     op.drop_table('shipments')
     op.drop_table('refused')
     op.drop_index(op.f('ix_gap_incidents_stream'), table_name='gap_incidents')
@@ -710,6 +713,7 @@ def downgrade() -> None:
     op.drop_table('readers')
     op.drop_table('quarantine')
     op.drop_table('proofs')
+    op.drop_index(op.f('ix_people_email'), table_name='people')
     op.drop_table('people')
     op.drop_table('wishes')
     op.drop_table('switched_off')
