@@ -18,6 +18,8 @@ COMMANDS = {
     "restore": "keeping",
     "device": "device",
     "gap": "gap",
+    "staff": "staff",
+    "audit": "audit",
     "desk": "desk",
     "key": "key",
     "pin": "pin",

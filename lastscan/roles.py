@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from notify.channels.email.channel import EmailChannel
     from notify.channels.webhook.endpoints import Endpoints
     from notify.preferences import Preferences
+    from tracker.staff import StaffAccounts
+    from tracker.store import Store
 
 log = structlog.get_logger()
 
@@ -228,8 +230,10 @@ def _now() -> datetime:
 
 
 def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, ready: Ready) -> None:
+    from lastscan.heads import Heads, note_now_and_then
     from lastscan.mailbox import letters
     from tracker.asks import Asks
+    from tracker.audit import Audit
     from tracker.booking import Bookings
     from tracker.devices import Devices, Roll
     from tracker.door import Door
@@ -240,9 +244,17 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.store import Store
     from web.app import create_app
     from web.serve import serve
+    from web.staff.rooms import StaffServices
 
     engine = home.migrated()
     store = Store(engine)
+    accounts, audit, heads = staff_accounts(home, store), Audit(store), Heads.of(home)
+    services = StaffServices(accounts, audit, Devices(store, home.clock), heads=heads.read)
+
+    def note_head() -> None:
+        accounts.tell_failures()
+        heads.note(audit.head(), _now())
+
     app = create_app(
         Queries(store, home.clock),
         Bookings(store, home.clock),
@@ -255,9 +267,19 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         endpoints=webhook_endpoints(engine),
         recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
         asks=Asks(store, home.clock),
+        staff=services,
         demo=home.is_demo,
     )
+    noting = threading.Thread(target=note_now_and_then, args=(note_head, stop), name="audit-heads", daemon=True)
+    noting.start()
     serve(app, host, port, stop, ready=lambda taken: ready({"web": f"http://{host}:{taken}"}))
+
+
+def staff_accounts(home: Home, store: "Store") -> "StaffAccounts":
+    """Under the key that seals secrets of one-time codes."""
+    from tracker.staff import StaffAccounts
+
+    return StaffAccounts(store, home.secret("staff").encode())
 
 
 def _preferences(home: Home, engine: "Engine") -> "Preferences":

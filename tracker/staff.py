@@ -680,6 +680,11 @@ class StaffAccounts:
         return _unspelled(challenge)
 
 
+def demo_user(role: Role) -> str:
+    """The name of the demo's own of this role."""
+    return f"demo-{role.value.replace('_', '-')}"
+
+
 def _may(by: Staff | None) -> None:
     """Whoever may run the command on this machine may; else it takes the role."""
     if by is not None:

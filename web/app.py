@@ -98,7 +98,7 @@ def create_app(
     answer_errors(app)
     forms_come_from_here(app)
     if staff is not None:
-        staff_pages(app, staff)
+        staff_pages(app, staff, demo=demo)
     app.register_blueprint(design_pages())
     remember_language(app)
     guard(app)

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from lastscan import roles
 from lastscan.commands.key import first_key
+from lastscan.commands.staff import add_demo_staff, first_link
 from lastscan.home import Home
 from lastscan.logs import configure_logs
 from lastscan.options import home_option, print_json
@@ -193,6 +194,8 @@ def _run(
         _say(f"ready   in {time.monotonic() - began:.1f} s")
         if first_start:
             _say(f"API key {first_key(home)}   (lastscan key list shows it again)")
+        if not demo and (link := first_link(home)) is not None:
+            _say(f"staff   the first administrator signs in at {link}")
         _say(f"\n        open http://{host}:{web_port}{'/demo' if demo else '/'}\n        stop with Ctrl-C\n")
         supervisor.keep_running()
         _say("stopping; everything is kept")
@@ -246,6 +249,7 @@ def _start_all(
         from lastscan.demo import conductor
 
         conductor.prepare(home.path, engine, seed=seed, now=datetime.now(UTC), speed=speed)
+        add_demo_staff(home, engine)
     letters = port_or_free(0, "127.0.0.1", insist=True) if demo and not smtp else None
     if letters is not None:
         smtp = f"smtp://127.0.0.1:{letters}"

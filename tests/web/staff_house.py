@@ -51,7 +51,7 @@ class Handhelds:
 class StaffHouse:
     """Every role has one, called by it: `support`, `network-manager`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, demo: bool = True) -> None:
         engine = sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         metadata.create_all(engine)
         self.store = Store(engine)
@@ -61,7 +61,7 @@ class StaffHouse:
         self.handhelds = Handhelds()
         house = House()
         services = StaffServices(self.accounts, self.audit, self.handhelds, clock=self.clock)
-        self.app: Flask = create_app(house, house, clock=self.clock, letters=mailbox, staff=services, demo=True)
+        self.app: Flask = create_app(house, house, clock=self.clock, letters=mailbox, staff=services, demo=demo)
         self.tokens: dict[Role, str] = {}
         for role in Role:
             self.accounts.use_link(self.accounts.add(name_of(role), role=role, by=None), PASSWORD)

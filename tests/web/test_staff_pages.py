@@ -13,6 +13,7 @@ from tracker.domain.audit import Action
 from tracker.domain.chain import verify_lines
 from tracker.domain.roles import Act, may_do
 from tracker.domain.staff import Role, StaffTrouble
+from tracker.staff import demo_user
 from web.app import live_of
 from web.staff.door import ROOMS
 from web.staff.wording import ACTIONS, ROLES, TROUBLES
@@ -26,6 +27,7 @@ PUBLIC = {
 
 OPEN = {
     "/staff/sign-in": {"GET", "POST"},
+    "/demo/staff": {"POST"},
     "/staff/sign-out": {"POST"},
     "/staff/link/<token>": {"GET", "POST"},
     "/staff/passkey": {"POST"},
@@ -190,6 +192,23 @@ def test_a_link_is_looked_at_without_being_used_and_then_used_once(house: StaffH
     assert house.post(client, link, password=PASSWORD, again=PASSWORD).location == "/staff/"
     assert client.get("/staff/me").status_code == 200
     assert client.get(link).status_code == 404
+
+
+def test_in_a_demo_one_click_signs_in_and_nowhere_else(house: StaffHouse) -> None:
+    for role in Role:
+        house.accounts.add_demo(demo_user(role), role=role)
+        client = house.client()
+        assert f'value="{role.value}"' in client.get("/demo").text
+        assert house.post(client, "/demo/staff", role=role.value).location == "/staff/"
+        assert demo_user(role) in client.get("/staff/me").text
+    far = house.client()
+    far.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    for client, said in ((far, "support"), (house.client(), "root"), (house.client(), "")):
+        assert house.post(client, "/demo/staff", role=said).status_code == 403
+    real = StaffHouse(demo=False)
+    real.accounts.add_demo("demo-support", role=Role.SUPPORT)
+    assert house.post(real.client(), "/demo/staff", role="support").status_code == 404
+    live_of(real.app).stop()
 
 
 # --- one's own account ----------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def let_in(opened: Opened, to: str) -> AnyResponse:
     answer = redirect(inside(to), 303)
     name = cookie_name(COOKIE)
     answer.set_cookie(name, opened.token, secure=request.is_secure, httponly=True, samesite="Lax", path="/")
-    if LANGUAGE not in request.cookies:
+    if LANGUAGE not in request.cookies and not opened.signed_in.demo:
         language = opened.signed_in.language
         answer.set_cookie(LANGUAGE, language, secure=request.is_secure, httponly=True, samesite="Lax", path="/")
     return answer

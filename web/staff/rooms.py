@@ -18,7 +18,7 @@ from web.staff.administration import administration_pages
 from web.staff.audit import audit_pages
 from web.staff.door import here, me, needs, watch_the_door
 from web.staff.navigation import links
-from web.staff.sign_in import sign_in_pages
+from web.staff.sign_in import demo_door, sign_in_pages
 from web.staff.wording import ROLES
 
 TRIES_A_MINUTE = 20
@@ -36,7 +36,7 @@ class StaffServices:
     clock: Clock = field(default_factory=WallClock)
 
 
-def staff_pages(app: Flask, services: StaffServices) -> None:
+def staff_pages(app: Flask, services: StaffServices, *, demo: bool) -> None:
     """Registers every page under `/staff`, and whoever watches their door."""
     pages = Blueprint("staff", __name__, url_prefix="/staff")
 
@@ -51,14 +51,17 @@ def staff_pages(app: Flask, services: StaffServices) -> None:
     audit_pages(pages, services.audit, services.heads)
     watch_the_door(app, services.accounts)
     app.register_blueprint(pages)
+    if demo:
+        app.register_blueprint(demo_door(services.accounts))
 
     def about_me() -> dict[str, object]:
         signed_in = here()
         if signed_in is None:
-            return {"staff": None}
+            return {"staff": None, "demo_roles": ROLES if demo else {}}
         now = services.clock.now()
         return {
             "staff": signed_in.staff,
+            "demo_roles": ROLES if demo else {},
             "staff_role": ROLES[signed_in.staff.role],
             "staff_links": links(signed_in.staff.role),
             "idle_left": max(0, int((signed_in.idle_ends_at - now).total_seconds())),

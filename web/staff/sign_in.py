@@ -1,12 +1,15 @@
 """Signing in and out: by password and code, by passkey, and the first time by a link."""
 
-from flask import Blueprint, Response, json, render_template, request, url_for
+from ipaddress import ip_address
+
+from flask import Blueprint, Response, abort, json, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from tracker.domain.errors import LastscanError, SignInError, TooManyTriesError
 from tracker.domain.passwords import ALONE, MOST
 from tracker.domain.roles import Act
-from tracker.staff import StaffAccounts, codes_can_be_had
+from tracker.domain.staff import Role
+from tracker.staff import StaffAccounts, codes_can_be_had, demo_user
 from web.limits import Lookups
 from web.same_origin import cookie_name
 from web.staff import passkeys
@@ -88,6 +91,31 @@ def sign_in_pages(pages: Blueprint, accounts: StaffAccounts, tries: Lookups) -> 
             entered.mimetype = "application/json"
             del entered.headers["Location"]
             return entered
+
+
+def demo_door(accounts: StaffAccounts) -> Blueprint:
+    """`POST /demo/staff`: in a demo, somebody on this very machine works as whom they like."""
+    pages = Blueprint("demo_staff", __name__)
+
+    @pages.post("/demo/staff")
+    @open_to_all
+    def work_as() -> AnyResponse:
+        role = request.form.get("role", "")
+        if role not in set(Role) or not _on_this_machine():
+            abort(403)
+        try:
+            return let_in(accounts.let_in(demo_user(Role(role))), "")
+        except SignInError:
+            abort(403)
+
+    return pages
+
+
+def _on_this_machine() -> bool:
+    try:
+        return ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _page(*, then: str, user: str = "", trouble: str = "") -> str:
