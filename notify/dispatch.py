@@ -22,6 +22,9 @@ from tracker.clock import Clock
 log = structlog.get_logger(__name__)
 
 SOON = timedelta(seconds=5)
+WAVES = 3
+"""How many a provider is asked at once, so often are leased in one step: whoever dies keeps no more from the others."""
+
 TURN = timedelta(seconds=1)
 """How long to wait for another to finish, or for a provider to bear more."""
 
@@ -101,7 +104,7 @@ class Dispatcher:
         done = 0
         while done < limit and not stopped():
             claimed_at = self._clocks.real()
-            batch = self._deliveries.claim(channel, claimed_at, limit - done, pace)
+            batch = self._deliveries.claim(channel, claimed_at, min(limit - done, WAVES * pace.concurrency), pace)
             if not batch:
                 break
             for start in range(0, len(batch), pace.concurrency):

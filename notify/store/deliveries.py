@@ -1,7 +1,7 @@
 """Deliveries in the database: who may send what now, and what became of it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -46,27 +46,12 @@ class DeliveryStore:
         if not planned:
             return 0
         with self._engine.begin() as tx:
-            return sum(self._add(tx, one, now) for one in planned)
+            return self._add(tx, planned, now)
 
-    def _add(self, tx: sa.Connection, planned: Planned, now: datetime) -> int:
+    def _add(self, tx: sa.Connection, planned: Sequence[Planned], now: datetime) -> int:
         insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-        row = {
-            "id": planned.id,
-            "notice": planned.notice,
-            "channel": planned.channel,
-            "cause": planned.cause,
-            "person": planned.person,
-            "kind": planned.kind,
-            "thread": planned.thread,
-            "owed_at": planned.owed_at,
-            "shared": planned.shared,
-            "priority": planned.priority,
-            "state": State.DUE,
-            "due_at": now,
-            "planned_at": now,
-        }
-        added = insert(deliveries).values(row).on_conflict_do_nothing().returning(deliveries.c.id)
-        return len(tx.execute(added).all())
+        rows = [asdict(one) | {"state": State.DUE, "due_at": now, "planned_at": now} for one in planned]
+        return tx.execute(insert(deliveries).on_conflict_do_nothing(), rows).rowcount
 
     # Claiming, handing over, settling
 
@@ -177,9 +162,8 @@ class DeliveryStore:
             ours = [result for result in results if fences.get(result.delivery.id) == result.delivery.fence]
             if ours:
                 tx.execute(_SETTLE_THEM, [_settled(result, now) for result in ours])
-            for result in ours:
-                if result.settlement.then is not None:
-                    self._add(tx, result.settlement.then, now)
+            if following := [one for result in ours if (one := result.settlement.then) is not None]:
+                self._add(tx, following, now)
             answers = [r.settlement.answered for r in results if r.settlement.answered is not None]
             if answers:
                 lane = lane_of(tx, results[0].delivery.channel, to_change=True)
