@@ -21,6 +21,9 @@ from tracker.domain.shipment import PieceKind
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _LONGEST_NAME = 200
+_ENCODED = "=?"  # begins a word that `email` would decode, line ends and all, before it writes the header (RFC 2047)
+LONGEST_ADDRESS = 254
+"""By RFC 5321, section 4.5.3.1.3: a path of 256 has angle brackets around it."""
 
 
 class _AsItStands(UnstructuredHeader, BaseHeader):
@@ -46,7 +49,7 @@ def compose(notice: OwedNotice, settings: MailSettings, *, key: str, written_at:
     try:
         message["From"] = Address(settings.sender_name, addr_spec=settings.sender)
         message["To"] = recipient(notice)
-        message["Subject"] = letter.subject
+        message["Subject"] = _subject(letter.subject)
         message["Date"] = written_at
         message["Message-ID"] = f"<{key}@{settings.domain}>"
         message["References"] = f"<piece-{quote(notice.number, safe='')}@{settings.domain}>"  # one thread a piece
@@ -73,7 +76,7 @@ def plain(
     try:
         message["From"] = Address(settings.sender_name, addr_spec=settings.sender)
         message["To"] = _address(to, "", whose="an owner")
-        message["Subject"] = one_line(subject)
+        message["Subject"] = _subject(one_line(subject))
         message["Date"] = written_at
         message["Message-ID"] = f"<{key}@{settings.domain}>"
         message["Auto-Submitted"] = "auto-generated"
@@ -87,14 +90,20 @@ def plain(
 def recipient(notice: OwedNotice) -> Address:
     """To whom: by name where the name is one, else by address alone."""
     name = notice.recipient.name
-    if _UNPRINTABLE.search(name) or len(name) > _LONGEST_NAME:
+    if _UNPRINTABLE.search(name) or len(name) > _LONGEST_NAME or _ENCODED in name:
         name = ""  # it would be another header or none; the letter reaches them without
     return _address((notice.recipient.email or "").strip(), name.strip(), whose=notice.recipient.person)
+
+
+def _subject(text: str) -> str:
+    return text.replace(_ENCODED, "= ?")
 
 
 def _address(address: str, name: str, *, whose: str) -> Address:
     if _UNPRINTABLE.search(address) or not address.isascii():
         raise UnsayableError(f"{whose}: the e-mail address has characters no address has")
+    if len(address) > LONGEST_ADDRESS:
+        raise UnsayableError(f"{whose}: the e-mail address is longer than {LONGEST_ADDRESS} letters")
     try:
         return Address(name, addr_spec=address)
     except (ValueError, HeaderParseError, IndexError) as refusal:
