@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -127,8 +128,8 @@ def see_to_safety(home: Home, engine: "Engine", *, unsafe: bool) -> None:
 
 
 def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threading.Event, ready: Ready) -> None:
-    """Sends what is owed. Without a mail server people are told nothing: what is owed waits, and is told when there is
-    one. Webhooks need none."""
+    """Sends what is owed. Without a mail server or an SMS service people are told nothing: what is owed waits, and is
+    told when there is one. Webhooks need neither. Raises BadSmsSettingsError."""
     from notify.channel import Channel
     from notify.channels.email.channel import EmailChannel
     from notify.channels.email.settings import MailServer, MailSettings
@@ -142,8 +143,13 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
     from tracker.store import Store
 
     engine = home.migrated()
+    channels: dict[str, Channel] = {}
+    if (sms_url := secret_setting("LASTSCAN_SMS_URL")) is not None:
+        from notify.channels.sms.channel import SmsChannel
+
+        channels["sms"] = SmsChannel(sms_url, region=os.environ.get("LASTSCAN_SMS_REGION"))
     ready({})
-    if not smtp_url:
+    if not smtp_url and not channels:
         run_webhooks(home, engine, None, pages=pages, stop=stop)
         return
     preferences = _preferences(home, engine)
@@ -160,8 +166,9 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
 
     sender = os.environ.get("LASTSCAN_MAIL_FROM", "notices@example.org")
     settings = MailSettings(sender=sender, pages=pages, unsubscribe=unsubscribe, page=page)
-    email = EmailChannel(MailServer.parse(smtp_url), settings)
-    channels: dict[str, Channel] = {"email": email}
+    email = EmailChannel(MailServer.parse(smtp_url), settings) if smtp_url else None
+    if email is not None:
+        channels["email"] = email
     to_machines = partial(run_webhooks, home, engine, email, pages=pages, stop=stop)
     machines = threading.Thread(target=to_machines, name="webhooks", daemon=True)
     machines.start()
@@ -218,6 +225,12 @@ def webhook_endpoints(engine: "Engine") -> "Endpoints":
     from notify.store.webhooks import WebhookStore
 
     return Endpoints(WebhookStore(engine), _now, allowed=allowed_origins())
+
+
+def secret_setting(name: str) -> str | None:
+    """A setting that may hold a password: of the environment, or of the file that `<name>_FILE` names."""
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path).read_text().strip() if path else os.environ.get(name)
 
 
 def allowed_origins() -> frozenset[str]:

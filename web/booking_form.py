@@ -93,7 +93,7 @@ class PieceForm(Form, frozen=True):
 
 
 class NotifyForm(Form, frozen=True):
-    consignee: tuple[Literal["email"], ...] = ("email",)
+    consignee: tuple[Literal["email", "sms"], ...] = ("email",)
 
 
 class ShipmentForm(Form, frozen=True):

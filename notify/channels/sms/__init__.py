@@ -1,0 +1,1 @@
+"""Notices by SMS, through any of the services Apprise knows."""
