@@ -255,7 +255,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.queries import Queries
     from tracker.recipients import Recipients
     from tracker.store import Store
-    from web.app import create_app
+    from web.app import WebSettings, create_app
     from web.serve import serve
     from web.staff.rooms import StaffServices
 
@@ -281,6 +281,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
         asks=Asks(store, home.clock),
         staff=services,
+        settings=WebSettings(embedded_by=tuple(os.environ.get("LASTSCAN_EMBEDDED_BY", "").split())),
         demo=home.is_demo,
     )
     noting = threading.Thread(target=note_now_and_then, args=(note_head, stop), name="audit-heads", daemon=True)

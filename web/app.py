@@ -14,6 +14,7 @@ from web.courier import courier, ldp
 from web.demo import demo_pages
 from web.departures import departures
 from web.design import design_pages
+from web.embed import embed
 from web.headers import guard
 from web.language import others, remember_language, spoken
 from web.leave import Preferences, leave_pages
@@ -42,6 +43,7 @@ class WebSettings:
     wrong_passwords_per_minute: int | None = 10  # of devices, by address
     requests_per_minute: int | None = 600  # of one device that speaks without a broker
     live_streams: int = 200  # fewer than the server has threads
+    embedded_by: tuple[str, ...] = ()  # origins of pages that may show a piece in theirs
 
 
 def create_app(
@@ -77,6 +79,7 @@ def create_app(
     fragments = Fragments(app.jinja_env)
     app.register_blueprint(track_pages(queries, live, lookups, fragments, recipients, asks is not None))
     app.register_blueprint(api(queries, bookings, lookups))
+    app.register_blueprint(embed(queries, lookups, settings.embedded_by))
     app.register_blueprint(problem_pages())
     if devices is not None:
         app.register_blueprint(courier(queries, devices, lookups))
