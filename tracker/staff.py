@@ -110,7 +110,7 @@ class Listed:
     demo: bool
     made_at: datetime
     revoked_at: datetime | None
-    ways: tuple[str, ...]  # password, codes, passkey, link
+    ways: tuple[str, ...]  # password, codes, passkey, open link
     signed_in: int  # sessions open now
 
 
@@ -207,7 +207,7 @@ class StaffAccounts:
                     ("password", member.password_hash is not None),
                     ("codes", member.code_secret is not None),
                     ("passkey", member.user in keys),
-                    ("link", member.user in links),
+                    ("open link", member.user in links),
                 )
                 alive = [s for s in tx.staff.sessions(member.user) if self._is_open(s, now)]
                 found.append(

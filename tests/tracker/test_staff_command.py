@@ -36,7 +36,7 @@ def test_accounts_are_made_shown_changed_and_taken_back(home: Home) -> None:
     assert "/staff/link/" in json.loads(made.stdout)["link"]
     assert call(home, "staff", "role", "ann", "--role", "supervisor").exit_code == 0
     (ann,) = json.loads(call(home, "staff", "list", "--json").stdout)
-    assert (ann["user"], ann["role"], ann["site"], ann["ways"]) == ("ann", "supervisor", None, ["link"])
+    assert (ann["user"], ann["role"], ann["site"], ann["ways"]) == ("ann", "supervisor", None, ["open link"])
     assert call(home, "staff", "revoke", "ann").exit_code == 0
     assert "revoked" in call(home, "staff", "list").stdout
     assert call(home, "staff", "reset", "nobody-here").exit_code == 1

@@ -54,7 +54,8 @@ WAYS: dict[str, str] = {
     "password": sentence("password"),
     "codes": sentence("one-time codes"),
     "passkey": sentence("passkey"),
-    "link": sentence("link not used yet"),
+    "link": sentence("link"),
+    "open link": sentence("link not used yet"),
     "password and code": sentence("password and code"),
     "demo": sentence("demo"),
 }
