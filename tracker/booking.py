@@ -263,4 +263,5 @@ class Bookings:
             booked_at=now,
             promise=promised(booked.kind, places[request.destination], arrives_at=arrives_at),
             goods=booked.goods,
+            service=request.service,
         )

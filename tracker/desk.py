@@ -13,28 +13,32 @@ from tracker.clock import Clock
 from tracker.domain.asks import Closed, Outcome, Word
 from tracker.domain.decisions import (
     HIGHEST_RANK,
+    LONGEST_CLOSURE,
     MAY_DECIDE,
     MOST_MINUTES,
     Answer,
+    CloseFacility,
     Decision,
     DeclareFound,
     DeclareLost,
     Expedite,
+    FacilityDecision,
     Hold,
     HoldDeparture,
     PieceDecision,
     Readdress,
     Release,
+    ReopenFacility,
     Reroute,
     Withdraw,
     within_reach,
 )
 from tracker.domain.errors import BadItineraryError, DecisionError, NotAllowedError
-from tracker.domain.handling import MOVEMENT, EventKey, HandlingEvent, Kind, said_of_asks
+from tracker.domain.handling import CLOSURE, MOVEMENT, EventKey, HandlingEvent, Kind, said_of_asks
 from tracker.domain.ids import is_departure, wire_name
 from tracker.domain.itinerary import Itinerary, joined
 from tracker.domain.judge import next_leg
-from tracker.domain.network import Departure
+from tracker.domain.network import ClosureWord, Departure
 from tracker.domain.situation import Situation
 from tracker.domain.staff import Staff
 from tracker.domain.timetable import Wish
@@ -123,6 +127,8 @@ class Desk:
             # What is decided next must see it, folded or not.
             if draft.body.piece is not None:
                 tx.timelines.attach([(draft.body.piece, pos)])
+            elif draft.kind == CLOSURE:
+                tx.network.hear_of_closures([(pos, draft.code, ClosureWord(now, draft.body.closed, draft.body.reason))])
             else:
                 tx.timelines.attach_cards([(draft.code, pos)])
         return Taken(EventKey(origin, key))
@@ -132,6 +138,8 @@ class Desk:
         match decision:
             case HoldDeparture():
                 return _hold_departure(tx, decision, said, now)
+            case CloseFacility() | ReopenFacility():
+                return _about_place(tx, decision, said, now)
             case Withdraw():
                 return _withdraw(tx, decision, said, now)
             case Answer():
@@ -183,7 +191,7 @@ class Desk:
         if decision.legs:
             way = _chosen(tx, decision.legs, situation, place, ready_at)
         else:
-            found = self._planning.plan(tx, [Wish(piece, place, destination, ready_at)])[piece]
+            found = self._planning.plan(tx, [Wish(piece, place, destination, ready_at, situation.piece.service)])[piece]
             if found is None:
                 raise DecisionError(
                     f"no way with room from {place} to {destination} in the three days after "
@@ -207,6 +215,8 @@ def _chosen(tx: Transaction, legs: tuple[str, ...], situation: Situation, place:
     for departure in chosen:
         if departure.left_at is not None:
             raise DecisionError(f"{departure.name} left at {departure.left_at:%Y-%m-%d %H:%M}Z; choose a later one")
+        if not departure.takes(situation.piece.service):
+            raise DecisionError(f"{departure.name} does not take {situation.piece.service}; choose another")
     if chosen[0].leaves_at < ready_at:
         raise DecisionError(
             f"{chosen[0].name} leaves at {chosen[0].leaves_at:%Y-%m-%d %H:%M}Z, and the piece is not there before "
@@ -235,6 +245,22 @@ def _hold_departure(tx: Transaction, decision: HoldDeparture, said: StaffDecided
     held_until = max(departure.leaves_at, now) + timedelta(minutes=decision.minutes)
     said = msgspec.structs.replace(said, held_until=held_until)
     return _Draft(MOVEMENT, departure.name, departure.origin, said)
+
+
+def _about_place(tx: Transaction, decision: FacilityDecision, said: StaffDecided, now: datetime) -> _Draft:
+    code = decision.facility.strip().upper()
+    place = tx.network.facilities().get(code)
+    if place is None:
+        raise DecisionError(f"no facility {code!r}; `lastscan network load --facilities` takes one in")
+    if isinstance(decision, ReopenFacility):
+        if not any(closure.until > max(now, closure.since) for closure in place.closures):
+            raise DecisionError(f"{code} is not closed, and not to be closed")
+        return _Draft(CLOSURE, code, code, said)
+    if not decision.since < decision.until or decision.until <= now:
+        raise DecisionError("a place is closed from one instant to a later one, and not in the past")
+    if decision.until - decision.since > LONGEST_CLOSURE:
+        raise DecisionError(f"a place is closed for at most {LONGEST_CLOSURE.days} days by one decision")
+    return _Draft(CLOSURE, code, code, msgspec.structs.replace(said, closed=(decision.since, decision.until)))
 
 
 def _withdraw(tx: Transaction, decision: Withdraw, said: StaffDecided, now: datetime) -> _Draft:

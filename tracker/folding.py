@@ -13,11 +13,11 @@ from tracker.domain.handling import MOVEMENT, Kind, said_by_desk
 from tracker.domain.ids import MATCHING, identify
 from tracker.domain.itinerary import Foreseen, Itinerary, Plan, Replan
 from tracker.domain.movements import Known, Said, known, told_arrival
-from tracker.domain.network import Departure
+from tracker.domain.network import ClosureWord, Departure
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import Timeline, progress, timeline
 from tracker.store import Transaction
-from tracker.store.bodies import Movement, PlannedLegs, SaidOfConnection
+from tracker.store.bodies import Movement, PlannedLegs, SaidOfConnection, StaffDecided
 from tracker.store.fact_log import KeptFact
 
 
@@ -27,7 +27,8 @@ def planned_legs(fact: KeptFact) -> PlannedLegs:
 
 def replan_of(fact: KeptFact) -> Replan:
     planned, event = planned_legs(fact), fact.event
-    return Replan(planned.missed, tuple(planned.legs), event.happened_at, event.event_key, tuple(planned.evidence))
+    legs, evidence = tuple(planned.legs), tuple(planned.evidence)
+    return Replan(planned.missed, legs, event.happened_at, event.event_key, evidence, planned.left)
 
 
 def foreseen_of(fact: KeptFact) -> tuple[int, Foreseen]:
@@ -35,6 +36,12 @@ def foreseen_of(fact: KeptFact) -> tuple[int, Foreseen]:
     said = msgspec.json.decode(fact.body or "{}", type=SaidOfConnection)
     at, key = fact.event.happened_at, fact.event.event_key
     return said.piece, Foreseen(said.inbound, said.outbound, said.chance, said.stands, said.warned, at, key)
+
+
+def closure_word_of(fact: KeptFact) -> ClosureWord:
+    """What a fact of kind `CLOSURE` decided about a place."""
+    said = msgspec.json.decode(fact.body or "{}", type=StaffDecided)
+    return ClosureWord(fact.event.happened_at, said.closed, said.reason)
 
 
 def plan_of(booked: Itinerary, facts: Iterable[KeptFact], told: Timeline) -> Plan:
@@ -73,7 +80,7 @@ def situation_at(tx: Transaction, piece: int, at: datetime) -> tuple[Situation, 
     facts = _until(at, tx.log.of_pieces([piece])[piece])
     all_told = timeline(_followed(tx, facts, at).events)
     plan, reached = plan_of(Itinerary(legs), facts, all_told), progress(all_told)
-    departures = departures_at(tx, plan.departures, at)
+    departures = departures_at(tx, plan.departures | reached.runs, at)
     learned = transit.in_force(tx)
     return Situation(booked, plan, reached, departures, tx.network.facilities(), at, learned), all_told
 

@@ -76,7 +76,8 @@ def keep_projecting(
     while not stop.is_set():
         try:
             if projector.step(_AT_ONCE) < _AT_ONCE:  # all that is there: a little later there is a batch worth its cost
-                sweep.step()
+                if sweep.turn():
+                    continue  # when a hub closes there are many, and what is scanned meanwhile is folded in between
                 if foresight is not None:
                     foresight.step()
                 stop.wait(_LOOK_EVERY_S)

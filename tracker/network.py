@@ -140,7 +140,8 @@ class Network:
         with self._store.writing() as tx:
             known = tx.network.facilities()
             for place in described:
-                if known.get(place.code) != place:
+                before = known.get(place.code)
+                if before is None or replace(before, closures=()) != place:  # what is closed is decided, not described
                     tx.network.describe(place)
                     loaded.facilities += 1
 

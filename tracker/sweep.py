@@ -2,6 +2,9 @@
 
 from tracker.project import Projector
 
+AT_ONCE = 200
+"""Pieces of one transaction: another way for each of them is found while scans wait to be kept."""
+
 
 class Sweep:
     """Judges again what is due by the business clock."""
@@ -9,9 +12,13 @@ class Sweep:
     def __init__(self, projector: Projector) -> None:
         self._projector = projector
 
+    def turn(self) -> int:
+        """A small batch of what is due; answers how many pieces were judged again."""
+        return self._projector.judge_due(AT_ONCE)
+
     def step(self) -> int:
         """Everything due by now; answers how many pieces were judged again."""
         judged = 0
-        while done := self._projector.judge_due():
+        while done := self.turn():
             judged += done
         return judged

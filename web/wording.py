@@ -133,6 +133,7 @@ TROUBLES: dict[IrregularityKind, str] = {  # of those that customers are told; w
     IrregularityKind.MISSED_CONNECTION: sentence("It missed its connection in {place}"),
     IrregularityKind.LEG_CANCELLED: sentence("The departure it was planned on is cancelled"),
     IrregularityKind.LEG_DIVERTED: sentence("The departure it was planned on goes elsewhere"),
+    IrregularityKind.PLACE_CLOSED: sentence("A place on its way is closed"),
     IrregularityKind.MISSORTED: sentence("It came to the wrong place: {place}"),
     IrregularityKind.NEVER_INDUCTED: sentence("It was not handed over yet"),
     IrregularityKind.HELD: sentence("It is held at {place}"),
@@ -157,6 +158,9 @@ REMEDIES: dict[IrregularityKind, str] = {
         "We are looking for the next departure; it will stand here at once. There is nothing you need to do."
     ),
     IrregularityKind.LEG_DIVERTED: sentence(
+        "We are looking for the next departure; it will stand here at once. There is nothing you need to do."
+    ),
+    IrregularityKind.PLACE_CLOSED: sentence(
         "We are looking for the next departure; it will stand here at once. There is nothing you need to do."
     ),
     IrregularityKind.MISSORTED: sentence("It is being sent back to its way. There is nothing you need to do."),

@@ -84,10 +84,39 @@ def fill_database(store: Store, *, rows: int, live: int, seed: int) -> Filled:
     return Filled(writer.numbers[:done], writer.numbers[done:], moving)
 
 
+def fill_on_their_way(store: Store, *, pieces: int, through: str, seed: int) -> None:
+    """So many parcels whose plan goes through one hub: half are aboard what brings them there, half wait where they
+    begin; and three days of departures on from every hub and around it."""
+    with store.writing() as tx:
+        for place in _places():
+            tx.network.describe(place)
+        tx.network.keep_departures(_three_days())
+        writer = _Writer(tx, random.Random(seed), through=through)
+        writer.day(NOW - timedelta(hours=11), pieces // 2, scans=6)
+        writer.day(NOW - timedelta(hours=2, minutes=30), pieces - pieces // 2, scans=2)
+        tx.log.move(PROJECT, writer.pos)
+
+
+def _three_days() -> list[Departure]:
+    """From each place to each hub and from each hub to each place, every four hours."""
+    ends = [(hub, other) for hub in HUBS for other in (*HUBS, *STATIONS) if other != hub]
+    ways = dict.fromkeys(way for a, b in ends for way in ((a, b), (b, a)))
+    return [
+        Departure(
+            f"BY{n}{hour:02}/{at:%Y-%m-%d}", origin, destination, at, at + timedelta(hours=3), Mode.ROAD, 1_000_000
+        )
+        for n, (origin, destination) in enumerate(ways)
+        for hour in range(2, 74, 4)
+        for at in (NOW + timedelta(hours=hour, minutes=n % 60),)
+    ]
+
+
 class _Writer:
-    def __init__(self, tx: Transaction, rng: random.Random) -> None:
+    def __init__(self, tx: Transaction, rng: random.Random, *, through: str | None = None) -> None:
         self._tx = tx
         self._rng = rng
+        self._routed = 0
+        self._through = through  # the second hub of every route; None: one after the other
         self.numbers: list[str] = []
         self.pos = 0
         self.next_scans: list[tuple[Any, ...]] = []
@@ -99,6 +128,7 @@ class _Writer:
     def day(self, begins: datetime, count: int, *, scans: int) -> None:
         """Books this many parcels on one day and scans each so many times."""
         routes = [self._route(begins, n) for n in range(min(24, count))]
+        self._routed += len(routes)
         first = len(self.numbers) + 1
         numbers = [str(S10Number("LS", f"{n * 48_271 % 100_000_000:08}", "NL")) for n in range(first, first + count)]
         on = [routes[n % len(routes)] for n in range(count)]
@@ -137,6 +167,7 @@ class _Writer:
                 route.legs[-1].destination,
                 at,
                 _due(begins),
+                "standard",
                 legs[id(route)],
             )
             for n, number, route in zip(ids, numbers, on, strict=True)
@@ -150,10 +181,13 @@ class _Writer:
         """Station, hub, hub, station: the departures are in the timetable, and ran on time."""
         start, end = STATIONS[n % 20], STATIONS[(n * 7 + 3) % 20]
         stops = (start, HUBS[n % 4], HUBS[(n + 1 + n % 3) % 4], end if end != start else STATIONS[(n + 1) % 20])
+        if self._through is not None:
+            others = [hub for hub in HUBS if hub != self._through]
+            stops = (start, others[n % len(others)], self._through, stops[3])
         times = [begins + timedelta(hours=h) for h in (3, 4, 9, 12, 20, 21)]
         runs = [
             Departure(
-                f"BX{n * 10 + leg}/{times[leg * 2]:%Y-%m-%d}",
+                f"BX{(self._routed + n) * 10 + leg}/{times[leg * 2]:%Y-%m-%d}",
                 stops[leg],
                 stops[leg + 1],
                 times[leg * 2],
@@ -221,7 +255,8 @@ FACT_COLUMNS = [
     "wall", "mono", "boot", "digest",
 ]  # fmt: skip
 _PIECE = [
-    "id", "shipment", "number", "journey", "kind", "origin", "destination", "booked_at", "due_by", "booked_legs",
+    "id", "shipment", "number", "journey", "kind", "origin", "destination", "booked_at", "due_by", "service",
+    "booked_legs",
 ]  # fmt: skip
 _PERSON = ["id", "pseudonym", "name", "email", "language", "address"]
 _SHIPMENT = ["id", "account", "service", "shipper", "consignee", "channels", "booked_at"]

@@ -78,6 +78,19 @@ def lookup(rows: int, lookups: int, rounds: int, seed: int, database_url: str | 
 
 
 @bench.command()
+@click.option("--pieces", default=100_000, show_default=True, help="Planned through the hub that closes.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--database-url", help="An empty PostgreSQL database, instead of SQLite in a scratch file.")
+@json_option
+def replan(pieces: int, seed: int, database_url: str | None, as_json: bool) -> None:
+    """A hub closes: another way for everybody planned through it, and their notices in the outbox."""
+    from lastscan.bench.harness import tell
+    from lastscan.bench.replan import Plan, measure
+
+    tell("replan", measure(Plan(pieces, seed, database_url)), as_json=as_json)
+
+
+@bench.command()
 @click.option("--idle", default=5000, show_default=True, help="Registered devices that sign in and say nothing.")
 @click.option("--half-open", default=500, show_default=True, help="Connections that never sign in.")
 @click.option("--seconds", default=10.0, show_default=True, help="How long live scans go on with all of them there.")

@@ -1,7 +1,7 @@
 """When a piece should be there, what should happen next, and what we dare to promise."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -28,7 +28,7 @@ from tracker.domain.expectation import chain, next_expected
 from tracker.domain.handling import HandlingEvent, Kind
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.movements import Said, known, told_arrival
-from tracker.domain.network import WORTH_TELLING, Facility, FacilityKind
+from tracker.domain.network import WORTH_TELLING, Closure, Facility, FacilityKind
 from tracker.domain.shipment import PieceKind
 from tracker.domain.transit.tables import POINTS, Case, Ride, Transit
 
@@ -65,6 +65,25 @@ def test_the_next_van_is_the_first_that_leaves_once_a_piece_is_handled(zone: str
     days = [ready.astimezone(local).date() + timedelta(days=n) for n in (-1, 0, 1, 2)]
     rounds = [datetime.combine(each, hour, local).astimezone(UTC) for each in days for hour in ROUNDS]
     assert found == min(leaves for leaves in rounds if leaves >= ready)
+
+
+@given(st.integers(0, 14 * 24 * 60), st.sets(st.integers(0, 6), max_size=6), st.integers(0, 14), st.integers(1, 30))
+@trade
+def test_vans_leave_on_working_days_of_the_station_and_not_while_it_is_closed(
+    minutes: int, rest_days: set[int], shut_on: int, shut_for: int
+) -> None:
+    shut = datetime(2026, 11, 9, 12, tzinfo=UTC) + timedelta(days=shut_on)
+    place = replace(
+        station("Europe/Amsterdam"),
+        rest_days=tuple(rest_days),
+        holidays=(date(2026, 11, 12),),
+        closures=(Closure(shut, shut + timedelta(hours=shut_for), shut),),
+    )
+    arrives_at = datetime(2026, 11, 9, tzinfo=UTC) + timedelta(minutes=minutes)
+    found = next_round(place, arrives_at=arrives_at)
+    assert found >= arrives_at + STATION_HANDLING
+    assert place.works_at(found)
+    assert found >= next_round(station("Europe/Amsterdam"), arrives_at=arrives_at)
 
 
 @given(st.sampled_from(ZONES), st.integers(0, 48 * 60))

@@ -76,7 +76,7 @@ def test_what_is_usual_at_this_hour_counts_before_the_rest_of_the_day() -> None:
 
 
 def test_a_closed_place_is_no_silent_one() -> None:
-    closed = replace(FRA, closures=(Closure(at("09:00"), at("12:00")),))
+    closed = replace(FRA, closures=(Closure(at("09:00"), at("12:00"), at("08:00")),))
     hub = {"heard": {"FRA": USUAL}, "due": {"FRA": at("10:02")}, "facilities": {**FACILITIES, "FRA": closed}}
     assert found(silent("a"), when="10:30", **hub) == [(IncidentKind.CLOSED, "FRA", ("a",))]
 

@@ -1,6 +1,7 @@
 """Which plan is in force, and what joins to one."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -22,14 +23,18 @@ def nobody(departure: str) -> bool:
     return False
 
 
+def everybody(departure: str, by: datetime) -> bool:
+    return True
+
+
 PLAN = Plan(way(LH991, LH860))
 FIRST, SECOND = replan(LH860, LH862), replan(LH862, LH864, when="16:00")
 
 
 def test_the_plan_in_force_is_the_last_that_stands() -> None:
     plan = PLAN.with_replan(FIRST).with_replan(SECOND)
-    assert plan.versions(nobody) == (way(LH991, LH860), way(LH991, LH862), way(LH991, LH864))
-    assert plan.in_force(nobody) == way(LH991, LH864)
+    assert plan.versions(nobody, everybody) == (way(LH991, LH860), way(LH991, LH862), way(LH991, LH864))
+    assert plan.versions(nobody, everybody)[-1] == way(LH991, LH864)
 
 
 @given(st.permutations([FIRST, SECOND, SECOND]))
@@ -43,12 +48,12 @@ def test_replans_heard_in_any_order_and_twice_are_one_plan(heard: list[Replan]) 
 
 def test_what_follows_a_replan_that_falls_away_falls_with_it() -> None:
     plan = PLAN.with_replan(FIRST).with_replan(SECOND)
-    assert plan.in_force(lambda departure: departure == LH860.name) == way(LH991, LH860)
-    assert plan.in_force(lambda departure: departure == LH862.name) == way(LH991, LH862)
+    assert plan.versions(lambda departure: departure == LH860.name, everybody)[-1] == way(LH991, LH860)
+    assert plan.versions(lambda departure: departure == LH862.name, everybody)[-1] == way(LH991, LH862)
 
 
 def test_a_replan_of_what_was_never_planned_changes_nothing() -> None:
-    assert PLAN.with_replan(SECOND).in_force(nobody) == way(LH991, LH860)
+    assert PLAN.with_replan(SECOND).versions(nobody, everybody)[-1] == way(LH991, LH860)
 
 
 def test_an_itinerary_knows_its_places_and_runs() -> None:

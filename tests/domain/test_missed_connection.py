@@ -26,7 +26,8 @@ from tests.world import (
     rides_to_frankfurt,
 )
 from tracker.domain.handling import HandlingEvent, Kind
-from tracker.domain.judge import judge, judge_again_at, leg_to_replan, next_leg, ready_again_at
+from tracker.domain.itinerary import leg_on
+from tracker.domain.judge import judge, judge_again_at, next_leg, ready_again_at, stranded
 from tracker.domain.notices import NoticeKind, notices_owed
 from tracker.domain.rules import IrregularityKind, irregularities
 from tracker.domain.rules.missed_connection import LEFT_BEHIND, SEEN_BEFORE, STILL_COMING_IN
@@ -340,11 +341,11 @@ def test_nothing_changes_before_the_instant_we_said_to_look_again(events: tuple[
 
 def test_a_missed_leg_is_replanned_once() -> None:
     situation = BEHIND.situation("11:21")
-    leg = leg_to_replan(situation, irregularities(situation))
-    assert leg is not None
-    assert leg.departure == LH860.name
+    found = stranded(situation, irregularities(situation))
+    assert found is not None
+    assert (found.place, found.instead_of, found.left) == ("FRA", leg_on(LH860), LH860.name)
     replanned = BEHIND.replanned(LH860, LH862).situation("11:22")
-    assert leg_to_replan(replanned, irregularities(replanned)) is None
+    assert stranded(replanned, irregularities(replanned)) is None
 
 
 def test_while_there_is_no_other_way_it_is_looked_for_each_hour() -> None:

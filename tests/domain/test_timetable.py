@@ -37,7 +37,9 @@ def places(rng: Random) -> dict[str, Facility]:
                 )
                 for _ in range(rng.randint(0, 2))
             ),
-            closures=(Closure(closes, closes + timedelta(minutes=rng.randint(1, 120))),) if rng.random() < 0.25 else (),
+            closures=(Closure(closes, closes + timedelta(minutes=rng.randint(1, 120)), closes),)
+            if rng.random() < 0.25
+            else (),
         )
     return found
 

@@ -184,7 +184,19 @@ class World:
         key: str | None = None,
         body_hash: str = "",
     ) -> Booked:
-        request = BookingRequest(
+        asked = self.asked(*pieces, legs=legs, consignee=consignee, origin=origin, destination=destination)
+        return self.bookings.book(asked, account="demo", idempotency_key=key, body_hash=body_hash)
+
+    def asked(
+        self,
+        *pieces: BookedPiece,
+        legs: Sequence[str] = (),
+        consignee: Party = ADA,
+        origin: str = "SEA-ST",
+        destination: str = "BOS-ST",
+    ) -> BookingRequest:
+        """What a shipper asks for, from now on."""
+        return BookingRequest(
             origin=origin,
             destination=destination,
             ready_at=self.clock.now(),
@@ -193,7 +205,6 @@ class World:
             pieces=pieces or (BookedPiece(),),
             legs=tuple(legs),
         )
-        return self.bookings.book(request, account="demo", idempotency_key=key, body_hash=body_hash)
 
     def books_parcel(self) -> str:
         return self.books(legs=(VAN_OUT, FEEDER, ONWARD, VAN_IN)).numbers[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tracker.domain.handling import EventKey
@@ -100,6 +100,24 @@ class HoldDeparture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloseFacility:
+    """Nothing is handled at a place from one instant to another: what is planned through it gets another way."""
+
+    facility: str
+    since: datetime
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReopenFacility:
+    """A place works again from now on, and is not closed later either."""
+
+    facility: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """Grants or refuses what a recipient asked for under this key."""
 
@@ -110,7 +128,8 @@ class Answer:
 
 
 PieceDecision = Hold | Release | Reroute | Expedite | Readdress | DeclareLost | DeclareFound
-Decision = PieceDecision | Withdraw | HoldDeparture | Answer
+FacilityDecision = CloseFacility | ReopenFacility
+Decision = PieceDecision | Withdraw | HoldDeparture | Answer | FacilityDecision
 
 _SUPPORT: frozenset[type[Decision]] = frozenset({Hold, Release, Reroute, Expedite, Readdress, DeclareFound, Answer})
 
@@ -119,13 +138,15 @@ MAY_DECIDE: Mapping[Role, frozenset[type[Decision]]] = {
     Role.SHIPPER: frozenset(),
     Role.SUPPORT: _SUPPORT,
     Role.SUPERVISOR: _SUPPORT | {Withdraw, DeclareLost},
-    Role.NETWORK_MANAGER: frozenset({Reroute, Expedite, HoldDeparture}),
+    Role.NETWORK_MANAGER: frozenset({Reroute, Expedite, HoldDeparture, CloseFacility, ReopenFacility}),
     Role.ADMINISTRATOR: frozenset({Withdraw}),  # devices are theirs, and so is what a broken one said
 }
 """Who may decide what; what is not named here nobody may."""
 
 MOST_MINUTES = 180
 """How long a departure may be held by one decision."""
+
+LONGEST_CLOSURE = timedelta(days=30)
 
 HIGHEST_RANK = 9
 

@@ -43,15 +43,18 @@ class Eta:
 
 
 def next_round(station: Facility, *, arrives_at: datetime) -> datetime:
-    """When the first van leaves that can take a piece arriving at this instant, in UTC."""
+    """When the first van leaves that can take a piece arriving at this instant, in UTC: on a working day of the
+    station, and while it is not closed."""
     zone = ZoneInfo(station.zone)
-    ready = (arrives_at.astimezone(UTC) + STATION_HANDLING).astimezone(zone)
-    for day in (ready.date(), ready.date() + timedelta(days=1)):
+    handled_at = station.handled_from(arrives_at.astimezone(UTC))
+    ready = (handled_at + STATION_HANDLING).astimezone(zone)
+    while True:
         for hour in ROUNDS:
-            leaves = datetime.combine(day, hour, zone)
-            if leaves >= ready:
+            leaves = datetime.combine(ready.date(), hour, zone)
+            if leaves >= ready and station.works_at(leaves.astimezone(UTC)):
                 return leaves.astimezone(UTC)
-    raise AssertionError("a day without a round")
+        tomorrow = datetime.combine(ready.date() + timedelta(days=1), time(), zone).astimezone(UTC)
+        ready = station.handled_from(tomorrow).astimezone(zone)
 
 
 def window(kind: PieceKind, place: Facility, *, arrives_at: datetime) -> tuple[datetime, datetime]:

@@ -45,6 +45,9 @@ class Kind(StrEnum):
 MOVEMENT = "movement"
 """The kind of a fact about a departure, told by those who run it. Its body says what; a scan of this kind has none."""
 
+CLOSURE = "closure"
+"""The kind of a fact about a place, decided at the desk: closed for a while, or open again."""
+
 RANK = {kind: rank for rank, kind in enumerate(Kind)}
 """Which of two things at the same instant came first: the order in which a building is walked through."""
 

@@ -19,7 +19,7 @@ class IncidentKind(StrEnum):
     DIVERTED = "diverted"  # a departure
     LATE = "late"  # a departure, and who would go on from it with another
     LEFT_WITHOUT = "left_without"  # a departure that left pieces behind
-    CLOSED = "closed"  # a place, by its calendar of closures
+    CLOSED = "closed"  # a place, as the network manager decided
     SILENT_HUB = "silent_hub"  # a place that should be heard of, and is not
 
 
@@ -102,6 +102,8 @@ def incidents(
     quiet = {at: since for at in heard if (since := silent_since(heard[at], due.get(at), now)) is not None}
     shut = {code: c.since for code, place in facilities.items() for c in place.closures if c.since <= now < c.until}
     beneath: defaultdict[tuple[IncidentKind, str], list[Trouble]] = defaultdict(list)
+    for place in shut:
+        beneath[IncidentKind.CLOSED, place] = []
     for place in quiet.keys() - shut.keys():
         beneath[IncidentKind.SILENT_HUB, place] = []
     for trouble in sorted(troubles, key=lambda t: (t.number, t.irregularity.kind, t.irregularity.subject)):
@@ -133,6 +135,8 @@ def _cause(
         kind = IncidentKind.DIVERTED if inbound.diverted_to is not None else IncidentKind.LATE
         return kind, inbound.name
     place = named.get("facility", "")
+    if found.kind is IrregularityKind.PLACE_CLOSED:
+        return IncidentKind.CLOSED, place
     if found.kind in _OF_A_PLACE and place in shut:
         return IncidentKind.CLOSED, place
     if found.kind in _OF_A_PLACE and place in quiet:

@@ -54,6 +54,7 @@ class Replan:
     decided_at: datetime
     event_key: EventKey
     evidence: tuple[EventKey, ...] = ()  # the scans that showed it missed
+    left: str | None = None  # the departure that left without it, or with it unplanned, if it rests on that
     stands: bool = True  # False: all of them were withdrawn
 
 
@@ -68,6 +69,13 @@ class Foreseen:
     warned: bool  # customers are told of it too
     said_at: datetime
     event_key: EventKey
+
+
+Rode = Callable[[str], bool]
+"""Whether a piece went with this departure."""
+
+Left = Callable[[str, datetime], bool]
+"""Whether this departure had left by an instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +104,17 @@ class Plan:
         kept = {known.event_key: known for known in (*self.foreseen, said)}
         return replace(self, foreseen=tuple(sorted(kept.values(), key=lambda f: (f.said_at, f.event_key))))
 
-    def in_force(self, rode: Callable[[str], bool]) -> Itinerary:
-        """The legs that hold now. `rode` says of a departure whether the piece went with it after all:
-        then the re-plan that assumed it was missed falls away."""
-        return self.versions(rode)[-1]
+    def versions(self, rode: Rode, left: Left) -> tuple[Itinerary, ...]:
+        """The itinerary at booking, then after each re-plan that stands; the last holds now.
 
-    def versions(self, rode: Callable[[str], bool]) -> tuple[Itinerary, ...]:
-        """The itinerary at booking, then after each re-plan that stands."""
-        return (self.booked, *(itinerary for _, itinerary in self._standing(rode)))
+        `rode` says of a departure whether the piece went with it after all: then the re-plan that assumed it was
+        missed falls away; and so does one that assumed that a departure had `left` by then, if it had not.
+        """
+        return (self.booked, *(itinerary for _, itinerary in self._standing(rode, left)))
 
-    def gave_up(self, departure: str, *, by: datetime, rode: Callable[[str], bool]) -> bool:
+    def gave_up(self, departure: str, *, by: datetime, rode: Rode, left: Left) -> bool:
         """Whether it was not to go with this departure any more, by decision, at an instant."""
-        before = [itinerary for replan, itinerary in self._standing(rode) if replan.decided_at < by]
+        before = [itinerary for replan, itinerary in self._standing(rode, left) if replan.decided_at < by]
         return bool(before) and not before[-1].rides(departure)
 
     def without(self, withdrawn: Container[EventKey]) -> "Plan":
@@ -118,11 +125,13 @@ class Plan:
         )
         return replace(self, replans=tuple(replans))
 
-    def _standing(self, rode: Callable[[str], bool]) -> Iterator[tuple[Replan, Itinerary]]:
+    def _standing(self, rode: Rode, left: Left) -> Iterator[tuple[Replan, Itinerary]]:
         made = self.booked
         for replan in self.replans:
             missed = replan.missed
-            if replan.stands and (missed is None or (made.rides(missed) and not rode(missed))):
+            if not replan.stands or (replan.left is not None and not left(replan.left, replan.decided_at)):
+                continue
+            if missed is None or (made.rides(missed) and not rode(missed)):
                 made = Itinerary((made.before(missed) if missed else made.legs) + replan.legs)
                 yield replan, made
 

@@ -1,15 +1,17 @@
 """How a piece stands: irregularities, ETA, what it goes with next; and when to look again without any news."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tracker.domain.eta import eta
-from tracker.domain.handling import Kind
+from tracker.domain.handling import EventKey, Kind
 from tracker.domain.itinerary import Leg
 from tracker.domain.notices import Judgement
-from tracker.domain.rules import BREAKS_THE_PLAN, Irregularity, irregularities, look_again_after
+from tracker.domain.rules import BREAKS_THE_PLAN, Irregularity, IrregularityKind, irregularities, look_again_after
 from tracker.domain.rules.connection_at_risk import warnings
 from tracker.domain.situation import Situation
+from tracker.domain.timeline import is_run
 
 TRY_AGAIN = timedelta(hours=1)
 """How soon to look for another way when there was none."""
@@ -39,15 +41,85 @@ def next_leg(situation: Situation) -> Leg | None:
     return ahead[0] if ahead and not situation.delivered else None
 
 
-def leg_to_replan(situation: Situation, found: tuple[Irregularity, ...]) -> Leg | None:
-    """The first leg of the plan in force that it cannot take; nothing is planned instead yet."""
-    broken = {i.subject for i in found if i.kind in BREAKS_THE_PLAN and i.open}
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """A piece that cannot go as planned, and nothing is planned instead yet: from where and when it needs a way."""
+
+    place: str
+    ready_at: datetime
+    instead_of: Leg | None  # the first leg it does without; None: it has no leg ahead of it
+    evidence: tuple[EventKey, ...] = ()  # the scans that show it
+    left: str | None = None  # the departure that left without it, or with it unplanned
+
+
+def stranded(situation: Situation, found: tuple[Irregularity, ...]) -> Stranded | None:
+    """None while it can go as planned, and once its journey is over."""
+    if situation.over:
+        return None
+    return _carried_off(situation) or _held_up(situation, found)
+
+
+def may_be_stranded(situation: Situation) -> bool:
+    """Whether a departure of its plan is called off or goes elsewhere, or a place of it closes: then it is worth to
+    ask for another way before it is judged whole."""
+    for leg in situation.itinerary.legs:
+        known = situation.departure(leg.departure)
+        if (known is not None and known.disrupted_at is not None) or situation.facility(leg.origin).closures:
+            return True
+    return False
+
+
+def _carried_off(situation: Situation) -> Stranded | None:
+    """On a departure that does not go where its plan goes on, or come in with one: not planned for it, or diverted."""
+    loads = [m for m in situation.progress.marks if m.kind == Kind.LOAD and is_run(m.into)]
+    load = max(loads, key=lambda m: (m.last_at, m.key), default=None)
+    run = situation.departure(load.into) if load is not None and load.into is not None else None
+    if load is None or run is None or run.left_at is None or not situation.rode(run.name):
+        return None
+    place, itinerary = run.diverted_to or run.destination, situation.itinerary
+    planned = itinerary.rides(run.name)
+    if (planned and run.diverted_to is None) or place == situation.piece.destination:
+        return None
+    if situation.progress.aboard != run.name and situation.progress.facility != place:
+        return None
+    ahead = next_leg(situation)
+    legs = itinerary.legs[itinerary.legs.index(ahead) :] if ahead is not None else ()
+    if any(leg.origin == place for leg in legs):
+        return None
+    ready_at = max(situation.now, run.expected_arrival + situation.facility(place).minimum_connection)
+    return Stranded(place, ready_at, ahead, () if planned else (load.key,), None if planned else run.name)
+
+
+def _held_up(situation: Situation, found: tuple[Irregularity, ...]) -> Stranded | None:
+    """Before a leg of the plan in force that it cannot take."""
+    broken = {i.subject: i for i in found if i.kind in BREAKS_THE_PLAN and i.open}
     legs = situation.itinerary.legs
-    return next((leg for leg in legs if leg.departure in broken and not situation.rode(leg.departure)), None)
+    leg = next((leg for leg in legs if leg.departure in broken and not situation.rode(leg.departure)), None)
+    if leg is None:
+        return None
+    why = broken[leg.departure]
+    if why.kind is IrregularityKind.PLACE_CLOSED:
+        leg = _may_do_without(situation, leg)
+    missed = leg.departure if why.kind is IrregularityKind.MISSED_CONNECTION else None
+    return Stranded(leg.origin, ready_again_at(situation, leg), leg, why.evidence, missed)
+
+
+def _may_do_without(situation: Situation, broken: Leg) -> Leg:
+    """The first leg up to this one that it is not on and that has not left: there it may turn off."""
+    legs = situation.itinerary.legs
+    upto = legs[: legs.index(broken) + 1]
+    behind = [
+        at
+        for at, leg in enumerate(upto[:-1])
+        if situation.left(leg.departure, situation.now)
+        or situation.rode(leg.departure)
+        or _came_through(situation, leg)
+    ]
+    return upto[max(behind, default=-1) + 1]
 
 
 def ready_again_at(situation: Situation, leg: Leg) -> datetime:
-    """When the piece can leave from where it missed this leg: by the linehaul it comes in on, and never before now."""
+    """When the piece can leave from where this leg begins: by the linehaul it comes in on, and never before now."""
     before = situation.itinerary.before(leg.departure)
     inbound = situation.departure(before[-1].departure) if before else None
     if inbound is None:
@@ -64,7 +136,7 @@ def judge_again_at(situation: Situation, judgement: Judgement) -> datetime | Non
         return None
     by_rule = look_again_after(situation)
     moments = [by_rule + timedelta(seconds=1)] if by_rule is not None else []
-    if leg_to_replan(situation, judgement.irregularities) is not None:
+    if stranded(situation, judgement.irregularities) is not None:
         moments.append(situation.now + TRY_AGAIN)
     return min(moments, default=None)
 

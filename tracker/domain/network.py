@@ -1,7 +1,7 @@
 """Places and the linehauls between them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -60,7 +60,37 @@ class Closure:
 
     since: datetime
     until: datetime
+    known_at: datetime  # when it was decided
     reason: str = ""
+    said_until: datetime | None = None  # where it was opened before the time that was said
+
+
+@dataclass(frozen=True, slots=True)
+class ClosureWord:
+    """One decision about a place: closed for a while, or (`closed` is None) open again from then on."""
+
+    said_at: datetime
+    closed: tuple[datetime, datetime] | None
+    reason: str = ""
+
+
+def closures(words: Iterable[ClosureWord]) -> tuple[Closure, ...]:
+    """What is closed by all these words, in the order in which they were said: opening ends what is closed and calls
+    off what was to be closed later."""
+    found: list[Closure] = []
+    for word in sorted(words, key=lambda word: word.said_at):
+        if word.closed is not None:
+            found.append(Closure(*word.closed, known_at=word.said_at, reason=word.reason))
+        else:
+            found = [_opened(closure, word.said_at) for closure in found]
+    return tuple(found)
+
+
+def _opened(closure: Closure, at: datetime) -> Closure:
+    """Kept though nothing be left of it: what was planned anew for its sake was so for a reason."""
+    if closure.until <= at:
+        return closure
+    return replace(closure, until=max(closure.since, at), said_until=closure.said_until or closure.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +203,10 @@ class Departure:
     def takes_pieces(self) -> bool:
         """Whether one could still be planned on it: it has not left and goes where it should."""
         return self.left_at is None and not self.cancelled and self.diverted_to is None
+
+    def takes(self, service: str) -> bool:
+        """Whether it carries pieces of this service level."""
+        return not self.services or service in self.services
 
     @property
     def leaves_at(self) -> datetime:

@@ -95,6 +95,7 @@ TOLD_OF: dict[IrregularityKind, NoticeKind | None] = dict.fromkeys(IrregularityK
     IrregularityKind.MISSED_CONNECTION: NoticeKind.MISSED_CONNECTION,
     IrregularityKind.LEG_CANCELLED: NoticeKind.LEG_CANCELLED,
     IrregularityKind.LEG_DIVERTED: NoticeKind.LEG_CANCELLED,
+    IrregularityKind.PLACE_CLOSED: NoticeKind.LEG_CANCELLED,
 }
 """Which irregularity a customer hears of, and by which notice. Of risks they hear as the forecast says (`Warned`)."""
 

@@ -48,6 +48,7 @@ class Piece:
     booked_at: datetime
     promise: Promise
     goods: Goods = NOTHING_SAID
+    service: str = "standard"  # only departures that take it do
 
     @property
     def name(self) -> str:

@@ -22,7 +22,8 @@ END_OF_DAY = time(21)
 
 @dataclass(frozen=True)  # without slots: what many rules ask for is worked out once
 class Situation:
-    """One piece, its plan, what happened, and the departures of all its planned legs as known now."""
+    """One piece, its plan, what happened, and as known now the departures of all its planned legs and those it was
+    loaded on."""
 
     piece: Piece
     plan: Plan
@@ -59,9 +60,14 @@ class Situation:
     def _answers(self) -> dict[Any, Any]:
         return {}
 
+    def left(self, departure: str, by: datetime) -> bool:
+        """Whether it left by an instant, as is known now; of one that no timetable has nobody takes that back."""
+        known = self.departures.get(departure)
+        return known is None or (known.left_at is not None and known.left_at <= by)
+
     @cached_property
     def versions(self) -> tuple[Itinerary, ...]:
-        return self.plan.versions(self.rode)
+        return self.plan.versions(self.rode, self.left)
 
     @property
     def itinerary(self) -> Itinerary:

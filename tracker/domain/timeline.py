@@ -116,6 +116,11 @@ class Progress:
         """The scan that put it into this departure, if there was one."""
         return next((m for m in self.marks if m.kind == Kind.LOAD and m.into == departure), None)
 
+    @property
+    def runs(self) -> set[str]:
+        """The departures it was ever loaded into."""
+        return {m.into for m in self.marks if m.kind == Kind.LOAD and m.into is not None and is_run(m.into)}
+
     def reached(self, kind: Kind) -> Mark | None:
         """The latest mark of this kind, wherever it was made."""
         found = [m for m in self.marks if m.kind == kind]

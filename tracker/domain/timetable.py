@@ -107,8 +107,12 @@ class Timetable:
 
     def days(self, wish: Wish) -> list[date]:
         """The days, in UTC, on which a piece with this wish may leave."""
-        ready_at = self._place(wish.origin).handled_from(wish.ready_at).astimezone(UTC)
+        ready_at = self.handled_from(wish)
         return [(ready_at + timedelta(days=n)).date() for n in range(HORIZON.days + 1)]
+
+    def handled_from(self, wish: Wish) -> datetime:
+        """From when on a piece with this wish is handled where it is, in UTC."""
+        return self._place(wish.origin).handled_from(wish.ready_at).astimezone(UTC)
 
     def way(self, wish: Wish, *, full: Container[str] = ()) -> Itinerary | None:
         """The itinerary that arrives first, or None where there is no way within the horizon."""
@@ -123,8 +127,7 @@ class Timetable:
         connection time after that one's expected arrival. Departures that are `full`, or take another service only, are
         passed over.
         """
-        origin = self._place(wish.origin)
-        ready = _micros(origin.handled_from(wish.ready_at))
+        ready = _micros(self.handled_from(wish))
         last = ready + HORIZON // _MICROSECOND
         boards = [_NEVER] * len(self._gate_numbers)  # from when on a piece could leave by each outbound side
         by: list[_Run | None] = [None] * len(boards)  # the run it came in on to do so
@@ -230,7 +233,7 @@ def plan(timetable: Timetable, wishes: Iterable[Wish], room: Room) -> dict[int, 
     """
     alike: dict[tuple[str, datetime, str, int], list[Wish]] = defaultdict(list)
     for wish in wishes:
-        alike[(wish.origin, wish.ready_at, wish.service, wish.pieces)].append(wish)
+        alike[(wish.origin, timetable.handled_from(wish), wish.service, wish.pieces)].append(wish)
     left: dict[str, int] = {}
     found: dict[int, Itinerary | None] = {}
     for waiting in alike.values():

@@ -6,10 +6,12 @@ from functools import lru_cache
 
 import msgspec
 
+from tracker.domain import handling
 from tracker.domain.handling import HandlingEvent, Kind, is_only_kept, said_of_asks
 from tracker.domain.ids import LONGEST, MATCHING, NEVER_A_PIECE, aliases_in, container_of, identify
 from tracker.domain.itinerary import Foreseen, Replan
-from tracker.folding import foreseen_of, planned_legs, replan_of
+from tracker.domain.network import ClosureWord
+from tracker.folding import closure_word_of, foreseen_of, planned_legs, replan_of
 from tracker.store import Transaction
 from tracker.store.bodies import BookedPieces, OfPiece, StaffDecided
 from tracker.store.booked import Alias, meant
@@ -42,6 +44,7 @@ class Matched:
     lost: list[tuple[str, int, str]] = field(default_factory=list)  # number, position and why it belongs to nothing
     news: dict[int, News] = field(default_factory=dict)
     booked: list[int] = field(default_factory=list)
+    closed: list[tuple[int, str, ClosureWord]] = field(default_factory=list)  # position, place, and what was decided
 
     @property
     def departed(self) -> set[str]:
@@ -70,6 +73,8 @@ def match(tx: Transaction, facts: Sequence[KeptFact]) -> Matched:
                 piece, foreseen = foreseen_of(fact)
                 found.pieces.append((piece, fact.pos))
                 found.touch(piece).foreseen.append(foreseen)
+            case handling.CLOSURE if fact.event.decided is not None:
+                found.closed.append((fact.pos, fact.event.code, closure_word_of(fact)))
             case _ if (about := _decided_about(fact)) is not None:
                 found.pieces.append((about, fact.pos))
                 found.touch(about).events.append(fact.event)
@@ -118,6 +123,7 @@ def _match_scan(
 def keep(tx: Transaction, found: Matched) -> None:
     tx.timelines.attach(found.pieces)
     tx.timelines.attach_cards(found.cards)
+    tx.network.hear_of_closures(found.closed)
     tx.containers.attach(found.containers)
     tx.timelines.leave_unmatched(found.lost)
 

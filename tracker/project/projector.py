@@ -1,15 +1,16 @@
 """The reader that keeps timelines, irregularities and the outbox in step with the log."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from tracker.clock import Clock
+from tracker.domain.network import ClosureWord
 from tracker.planning import Planning
 from tracker.project import match, settle
 from tracker.project.match import Matched, News
-from tracker.project.replan import missed, replan
+from tracker.project.replan import replan
 from tracker.store import Store, Transaction
 from tracker.store.fact_log import PROJECT
 from tracker.store.settings import JUDGED_AT
@@ -44,6 +45,7 @@ class Projector:
             _claim(tx, found)
             for piece in tx.containers.concerned(found.containers):
                 found.touch(piece)
+            _look_again_through(tx, found.closed, self._clock.now())
             work_off(tx, self._planning, found.news, departed=found.departed, now=self._clock.now())
             tx.log.move(PROJECT, facts[-1].pos)
             return len(facts)
@@ -96,13 +98,12 @@ def work_off(
     touched = {**news, **_riders(tx, departed, news)}
     if not touched:
         return
-    settled, tripped = settle.fold(tx, touched, now=now)
-    stuck = [(each, leg) for each in settled if (leg := missed(each)) is not None]
-    if stuck:  # room is counted by what is kept: first everybody else, then they, one after the other
-        waiting = {each.known.id for each, _ in stuck}
-        settle.keep(tx, [each for each in settled if each.known.id not in waiting], now=now)
-        settled = replan(tx, planning, stuck)
-    settle.keep(tx, settled, now=now)
+    settled, stuck, tripped = settle.fold(tx, touched, now=now)
+    settle.keep(tx, settled, now=now)  # room is counted by what is kept: first everybody else, then who is stuck
+    if stuck:
+        found, tripped_with_it = replan(tx, planning, stuck)
+        settle.keep(tx, found, now=now)
+        tripped += tripped_with_it
     settle.mistrust(tx, tripped, now=now)
 
 
@@ -114,6 +115,20 @@ def _claim(tx: Transaction, found: Matched) -> None:
     if waiting:
         for piece, news in match.claim(tx, waiting).news.items():
             found.touch(piece).events.extend(news.events)
+
+
+AFTER_A_CLOSURE = timedelta(days=1)
+"""How long after a place opens again its departures may still be too soon for who came in before."""
+
+
+def _look_again_through(tx: Transaction, closed: Sequence[tuple[int, str, ClosureWord]], now: datetime) -> None:
+    """Whoever is planned through a place that closes, or opens again, is judged anew: in turns, by and by."""
+    places = tx.network.facilities() if closed else {}
+    for code in {place for _, place, _ in closed}:
+        words = [word.closed for _, place, word in closed if place == code and word.closed is not None]
+        spans = [*words, *((c.since, c.until) for c in places[code].closures)]
+        until = max((until for _, until in spans), default=now) + AFTER_A_CLOSURE
+        tx.timelines.judge_soon(tx.network.planned_through([code], since=now, until=until), now=now)
 
 
 def _riders(tx: Transaction, departed: Collection[str], news: Mapping[int, News]) -> dict[int, News]:

@@ -127,7 +127,7 @@ def _pieces(store: Store, clock: Clock) -> Iterator[tuple[int, tuple[str, str]]]
             tx.timelines.detach(strays)
             kept = {of: [fact for fact in each if (of, fact.pos) in attached] for of, each in facts.items()}
             booked = [of for of in ids if facts[of]]  # or its booking is in the log and not folded yet
-            settled, tripped = settle.fold(tx, {of: News() for of in booked}, facts=kept, now=now)
+            settled, _, tripped = settle.fold(tx, {of: News() for of in booked}, facts=kept, now=now)
             settle.keep(tx, settled, now=now, again=True)
             settle.mistrust(tx, tripped, now=now)
             last = ids[-1]

@@ -5,7 +5,7 @@ of ours costs the others nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -16,9 +16,10 @@ from tracker.domain.containment import Followed, follow, put_into
 from tracker.domain.errors import MistakeError, UnkeepableError
 from tracker.domain.handling import HandlingEvent
 from tracker.domain.itinerary import Itinerary, Plan
-from tracker.domain.judge import TRY_AGAIN, judge, judge_again_at
+from tracker.domain.judge import TRY_AGAIN, Stranded, judge, judge_again_at, may_be_stranded, stranded
 from tracker.domain.network import Departure
 from tracker.domain.notices import NOTICE_RULES, Judgement, Notice, notices_owed
+from tracker.domain.rules import breaking
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Progress, advance, comes_after, progress, timeline
 from tracker.folding import known_of, plan_of
@@ -52,10 +53,19 @@ class Settled:
         return self.known.stale or self.spelled != self.known.spelled
 
     @property
-    def rides(self) -> dict[str, bool]:
-        """Every departure it was ever planned on, and whether that is in force."""
-        in_force = {leg.departure for leg in self.situation.itinerary.legs}
-        return {name: name in in_force for name in self.situation.plan.departures}
+    def strayed(self) -> bool:
+        """Whether it was loaded into a departure that it was never planned on."""
+        return not self.situation.progress.runs <= self.situation.plan.departures
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """One piece with its news that cannot go as planned; it is judged when another way was looked for."""
+
+    known: KnownPiece
+    situation: Situation
+    why: Stranded
+    followed: Followed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +78,11 @@ class _Folded:
 
 def fold(
     tx: Transaction, news: Mapping[int, News], *, facts: Mapping[int, Sequence[KeptFact]] | None = None, now: datetime
-) -> tuple[list[Settled], list[KnownPiece]]:
-    """How each of these pieces stands with its news, and those we tripped over. Writes nothing.
+) -> tuple[list[Settled], list[Stuck], list[KnownPiece]]:
+    """How each of these pieces stands with its news, those that need another way, and those we tripped over. Writes
+    nothing.
 
-    `facts`: all that belongs to each piece; it is then folded from them alone, whatever was known.
+    `facts`: all that belongs to each piece; it is then folded from them alone, whatever was known, and none is stuck.
     """
     folded: list[_Folded] = []
     tripped: list[KnownPiece] = []
@@ -96,26 +107,43 @@ def fold(
         except Exception:
             log.exception(TRIPPED, piece=known.id)
             tripped.append(known)
-    departures = tx.network.departures({name for each in folded for name in each.plan.departures})
+    departures = tx.network.departures({name for each in folded for name in each.plan.departures | each.progress.runs})
     places, learned = tx.network.facilities(), transit.in_force(tx)
     settled: list[Settled] = []
+    stuck: list[Stuck] = []
     for each in folded:
         situation = Situation(each.known.piece, each.plan, each.progress, departures, places, now, learned)
         try:
-            one = settle_one(each.known, situation, again=facts is not None)
-            settled.append(replace(one, followed=each.followed))
+            one, why = None, None
+            if facts is None and may_be_stranded(situation):
+                why = stranded(situation, breaking(situation))
+            if why is None:
+                one = settle_one(each.known, situation, each.followed, again=facts is not None)
+                why = stranded(situation, one.judgement.irregularities) if facts is None else None
+            if why is not None:
+                stuck.append(Stuck(each.known, situation, why, each.followed))
+            elif one is not None:
+                settled.append(one)
         except Exception:
             log.exception(TRIPPED, piece=each.known.id)
             tripped.append(each.known)
-    return settled, tripped
+    return settled, stuck, tripped
 
 
-def settle_one(known: KnownPiece, situation: Situation, *, again: bool = False) -> Settled:
+def rides_of(situation: Situation) -> dict[str, bool]:
+    """Every departure a piece was ever planned on or loaded into, and whether that is in force."""
+    in_force = {leg.departure for leg in situation.itinerary.legs}
+    return {name: name in in_force for name in situation.plan.departures | situation.progress.runs}
+
+
+def settle_one(
+    known: KnownPiece, situation: Situation, followed: Followed | None = None, *, again: bool = False
+) -> Settled:
     judgement = judge(situation)
     written = spelled(Standing(situation.progress, situation.plan, judgement), before=known.spelled)
     before = None if again else _judged_before(known, judgement, written)
     owed = notices_owed(before, judgement, situation.piece)
-    return Settled(known, situation, judgement, written, before, judge_again_at(situation, judgement), owed)
+    return Settled(known, situation, judgement, written, before, judge_again_at(situation, judgement), owed, followed)
 
 
 def _go_on(known: KnownPiece, news: News) -> _Folded | None:
@@ -192,9 +220,9 @@ def _keep(tx: Transaction, settled: Sequence[Settled], *, again: bool) -> None:
     followed = {each.known.id: each.followed for each in settled if each.followed is not None}
     if followed:
         tx.containers.keep(followed)
-    moved = [each for each in settled if again or each.known.spelled is None or each.situation.plan.replans]
+    moved = [s for s in settled if again or s.known.spelled is None or s.situation.plan.replans or s.strayed]
     if moved:
-        tx.timelines.keep_rides({each.known.id: each.rides for each in moved})
+        tx.timelines.keep_rides({each.known.id: rides_of(each.situation) for each in moved})
     wrong = [each for each in settled if again or _went_wrong(each)]
     if wrong:
         tx.timelines.keep_irregularities({each.known.id: each.judgement for each in wrong})

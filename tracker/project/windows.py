@@ -69,7 +69,7 @@ def _of_piece(
     delivered = whole.progress.delivered
     if delivered is None:
         return
-    names = whole.plan.departures
+    names = whole.plan.departures | whole.progress.runs
     departures, heard, places = tx.network.departures(names), tx.log.of_departures(names), tx.network.facilities()
     for kind in MOMENTS:
         moment = max((mark.last_at for mark in whole.progress.marks if mark.kind == kind), default=None)

@@ -24,6 +24,7 @@ class PlannedLegs(msgspec.Struct, frozen=True):
     legs: list[Leg]
     missed: str | None = None
     evidence: list[EventKey] = []
+    left: str | None = None
 
 
 class SaidOfConnection(msgspec.Struct, frozen=True):
@@ -75,3 +76,4 @@ class StaffDecided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     legs: list[Leg] = []
     held_until: datetime | None = None
     answers: EventKey | None = None
+    closed: tuple[datetime, datetime] | None = None  # of a place; None: it is open again

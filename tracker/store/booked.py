@@ -126,6 +126,7 @@ class BookedShipments:
             "destination": piece.destination,
             "booked_at": piece.booked_at,
             "due_by": piece.promise.due_by,
+            "service": piece.service,
             "booked_legs": msgspec.json.encode(legs).decode(),
             "weight_g": booked.weight_g,
             "size_mm": msgspec.json.encode(booked.size_mm).decode() if booked.size_mm else None,
@@ -200,6 +201,7 @@ class BookedShipments:
             booked_at=row.booked_at,
             promise=Promise(row.due_by),
             goods=Goods(row.contents, row.hs, row.value_minor, row.currency),
+            service=row.service,
         )
         return piece, tuple(msgspec.json.decode(row.booked_legs, type=list[Leg]))
 

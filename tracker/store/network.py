@@ -1,17 +1,18 @@
 """Facilities and departures."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
 from tracker.domain.movements import Known
-from tracker.domain.network import Departure, Facility, Mode
+from tracker.domain.network import ClosureWord, Departure, Facility, Mode, closures
 from tracker.store.among import WANTED, among
 from tracker.store.bulk import upsert
 from tracker.store.engine import Instant
+from tracker.store.schema import closures as closure_words
 from tracker.store.schema import departure_aliases, departures, facilities, feeds, pieces, planned_rides, timelines
 from tracker.store.settings import Meta
 
@@ -59,6 +60,8 @@ class NetworkTables:
         rows = self._connection.execute(sa.select(facilities.c.described))
         read = [msgspec.json.decode(row.described, type=Facility) for row in rows]
         found = {place.code: place for place in read}
+        for code, words in self._closure_words().items():
+            found[code] = replace(found.get(code) or Facility(code), closures=closures(words))
         if committed:
             self._known.facilities = version, found
         return found
@@ -75,6 +78,42 @@ class NetworkTables:
             self._connection.execute(
                 sa.insert(facilities).values(code=place.code, described=spelled, complete=complete)
             )
+
+    def _closure_words(self) -> dict[str, list[ClosureWord]]:
+        found: dict[str, list[ClosureWord]] = {}
+        for row in self._connection.execute(sa.select(closure_words).order_by(closure_words.c.pos)):
+            closed = (row.since, row.until) if row.since is not None else None
+            found.setdefault(row.facility, []).append(ClosureWord(row.said_at, closed, row.reason))
+        return found
+
+    def hear_of_closures(self, words: Sequence[tuple[int, str, ClosureWord]]) -> None:
+        """What was decided about places: position in the log, place, and what. The same again changes nothing."""
+        if not words:
+            return
+        rows = [
+            {
+                "pos": pos,
+                "facility": place,
+                "said_at": word.said_at,
+                "since": word.closed[0] if word.closed is not None else None,
+                "until": word.closed[1] if word.closed is not None else None,
+                "reason": word.reason,
+            }
+            for pos, place, word in words
+        ]
+        known = set(self._connection.execute(_KNOWN_CLOSURES, {WANTED: [row["pos"] for row in rows]}).scalars())
+        new = [row for row in rows if row["pos"] not in known]
+        if new:
+            self._changed(_FACILITIES_VERSION)
+            self._connection.execute(sa.insert(closure_words), new)
+
+    def planned_through(self, places: Collection[str], *, since: datetime, until: datetime) -> sa.Select[tuple[int]]:
+        """The pieces that were ever planned on a departure that leaves one of these places between two instants."""
+        leaving = sa.and_(
+            departures.c.origin.in_(list(places)), departures.c.leaves_at >= since, departures.c.leaves_at < until
+        )
+        joined = sa.join(planned_rides, departures, departures.c.name == planned_rides.c.departure)
+        return sa.select(planned_rides.c.piece).select_from(joined).where(leaving)
 
     def know(self, code: str) -> None:
         """A site that nobody described works at once, in UTC, until somebody does."""
@@ -353,6 +392,7 @@ def _departure(row: sa.Row[tuple[object, ...]]) -> Departure:
     )
 
 
+_KNOWN_CLOSURES = sa.select(closure_words.c.pos).where(among(closure_words.c.pos))
 _DEPARTURES = sa.select(departures).where(among(departures.c.name))
 _CHANGED = sa.select(departures.c.name).where(departures.c.version > sa.bindparam("version"))
 _NAMES = sa.select(departures.c.name, departures.c.name.label("same")).where(among(departures.c.name))

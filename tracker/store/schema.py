@@ -168,6 +168,18 @@ facilities = Table(
     Column("complete", Boolean, nullable=False),
 )
 
+closures = Table(
+    "closures",
+    metadata,
+    Column("pos", ForeignKey("facts.pos"), primary_key=True),
+    Column("facility", Text, nullable=False),
+    Column("said_at", Instant, nullable=False),
+    Column("since", Instant),
+    Column("until", Instant),
+    Column("reason", Text, nullable=False),
+)
+"""What was decided about places, as the log has it: closed from one instant to another, or open again (both null)."""
+
 departures = Table(
     "departures",
     metadata,
@@ -241,6 +253,7 @@ pieces = Table(
     Column("destination", Text, nullable=False),
     Column("booked_at", Instant, nullable=False),
     Column("due_by", Instant, nullable=False),
+    Column("service", Text, nullable=False),
     Column("booked_legs", Text, nullable=False),
     Column("weight_g", Integer),
     Column("size_mm", Text),

@@ -17,6 +17,7 @@ from tracker.domain.shipment import Goods, Piece, PieceKind, Promise
 from tracker.domain.timeline import START, Progress, State
 from tracker.store.among import WANTED, among
 from tracker.store.bulk import upsert
+from tracker.store.engine import micros
 from tracker.store.schema import (
     UNKNOWN_DEPARTURE,
     container_facts,
@@ -264,6 +265,13 @@ class Timelines:
             rows = [{"id": piece, "again_at": again_at} for piece, again_at in when.items()]
             self._connection.execute(_JUDGE_LATER, rows)
 
+    def judge_soon(self, which: sa.Select[tuple[int]], *, now: datetime) -> None:
+        """These pieces are due for judgement now, those of a higher rank first."""
+        moment = sa.literal(micros(now), sa.BigInteger()) - timelines.c.rank
+        due = sa.or_(timelines.c.judge_again_at.is_(None), timelines.c.judge_again_at > now)
+        where = sa.and_(timelines.c.piece.in_(which), due)
+        self._connection.execute(sa.update(timelines).where(where).values(judge_again_at=moment))
+
     def troubles(self) -> list[Trouble]:
         """Every irregularity that is open."""
         rows = self._connection.execute(_TROUBLED)
@@ -389,18 +397,18 @@ def _upsert(dialect: str, table: sa.Table) -> Any:
 
 def _known(row: sa.Row[Any]) -> KnownPiece:
     (
-        key, number, journey, kind, origin, destination, booked_at, due_by, contents, hs, value_minor, currency,
-        progress, plan, judgement, stale, again_at, booked_legs,
+        key, number, journey, kind, origin, destination, booked_at, due_by, service, contents, hs, value_minor,
+        currency, progress, plan, judgement, stale, again_at, booked_legs,
     ) = tuple(row)  # fmt: skip
     goods = Goods(contents, hs, value_minor, currency)
-    piece = Piece(number, journey, PieceKind(kind), origin, destination, booked_at, Promise(due_by), goods)
+    piece = Piece(number, journey, PieceKind(kind), origin, destination, booked_at, Promise(due_by), goods, service)
     kept = Spelled(progress, plan, judgement) if progress is not None else None
     return KnownPiece(key, piece, kept, bool(stale), again_at, booked_legs)
 
 
 _BOOKED = (
-    "id", "number", "journey", "kind", "origin", "destination", "booked_at", "due_by", "contents", "hs", "value_minor",
-    "currency",
+    "id", "number", "journey", "kind", "origin", "destination", "booked_at", "due_by", "service", "contents", "hs",
+    "value_minor", "currency",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from tracker.domain.rules import (
     never_inducted,
     overage,
     papers_missing,
+    place_closed,
     refused,
     returned,
     shortage,
@@ -36,6 +37,7 @@ RULES: tuple[Callable[[Situation], Iterator[Irregularity]], ...] = (
     missed_connection.check,
     leg_cancelled.check,
     leg_diverted.check,
+    place_closed.check,
     missorted.check,
     overage.check,
     shortage.check,
@@ -56,6 +58,14 @@ RULES: tuple[Callable[[Situation], Iterator[Irregularity]], ...] = (
     late.check,
 )
 
+BREAKING: tuple[Callable[[Situation], Iterator[Irregularity]], ...] = (
+    missed_connection.check,
+    leg_cancelled.check,
+    leg_diverted.check,
+    place_closed.check,
+)
+"""Those of them that find what breaks a plan (`BREAKS_THE_PLAN`)."""
+
 BY_TIME: tuple[Callable[[Situation], Iterator[datetime]], ...] = (
     never_inducted.look_again,
     silent.look_again,
@@ -71,6 +81,11 @@ def irregularities(situation: Situation) -> tuple[Irregularity, ...]:
     return tuple(sorted(found, key=lambda i: (i.since, i.kind, i.subject)))
 
 
+def breaking(situation: Situation) -> tuple[Irregularity, ...]:
+    """Only what breaks its plan, in any order."""
+    return tuple(irregularity for check in BREAKING for irregularity in check(situation))
+
+
 def look_again_after(situation: Situation) -> datetime | None:
     """The next instant past which a rule may say something else though nothing is heard; None: never."""
     moments = (moment for look_again in BY_TIME for moment in look_again(situation) if moment >= situation.now)
@@ -78,6 +93,7 @@ def look_again_after(situation: Situation) -> datetime | None:
 
 
 __all__ = [
+    "BREAKING",
     "BREAKS_THE_PLAN",
     "DUTIES",
     "RULES",
@@ -85,6 +101,7 @@ __all__ = [
     "Duty",
     "Irregularity",
     "IrregularityKind",
+    "breaking",
     "irregularities",
     "look_again_after",
 ]

@@ -48,6 +48,11 @@ DUTIES: dict[IrregularityKind, Duty] = {
         because("Plan the next departure with room; fetch what is aboard from where it lands."),
         because("It leaves on another departure, or is seen further along."),
     ),
+    IrregularityKind.PLACE_CLOSED: Duty(
+        Actor.NETWORK,
+        because("Plan it around the place, or on from there once it is open again."),
+        because("It leaves on another departure, or is seen further along."),
+    ),
     IrregularityKind.MISSORTED: Duty(
         Actor.STATION,
         because("Send it back to its way with the next departure."),

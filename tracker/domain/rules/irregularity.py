@@ -13,6 +13,7 @@ class IrregularityKind(StrEnum):
     MISSED_CONNECTION = "missed_connection"
     LEG_CANCELLED = "leg_cancelled"
     LEG_DIVERTED = "leg_diverted"
+    PLACE_CLOSED = "place_closed"
     MISSORTED = "missorted"
     OVERAGE = "overage"
     SHORTAGE = "shortage"
@@ -34,7 +35,12 @@ class IrregularityKind(StrEnum):
 
 
 BREAKS_THE_PLAN = frozenset(
-    {IrregularityKind.MISSED_CONNECTION, IrregularityKind.LEG_CANCELLED, IrregularityKind.LEG_DIVERTED}
+    {
+        IrregularityKind.MISSED_CONNECTION,
+        IrregularityKind.LEG_CANCELLED,
+        IrregularityKind.LEG_DIVERTED,
+        IrregularityKind.PLACE_CLOSED,
+    }
 )
 """Kinds after which a piece cannot go as planned; each names the departure."""
 

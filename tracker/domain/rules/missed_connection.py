@@ -43,7 +43,7 @@ def _missed(situation: Situation, itinerary: Itinerary) -> Iterator[Irregularity
             continue
         if situation.rode(leg.departure) or _over_by(situation, departure.left_at):
             continue
-        if situation.plan.gave_up(leg.departure, by=departure.left_at, rode=situation.rode):
+        if situation.plan.gave_up(leg.departure, by=departure.left_at, rode=situation.rode, left=situation.left):
             continue
         found = _evidence(situation, itinerary, leg, departure, departure.left_at)
         if found is not None:

@@ -415,6 +415,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('departure', 'pos'),
     sqlite_with_rowid=False
     )
+    op.create_table('closures',
+    sa.Column('pos', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('facility', sa.Text(), nullable=False),
+    sa.Column('said_at', sa.BigInteger(), nullable=False),
+    sa.Column('since', sa.BigInteger(), nullable=True),
+    sa.Column('until', sa.BigInteger(), nullable=True),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['pos'], ['facts.pos'], ),
+    sa.PrimaryKeyConstraint('pos')
+    )
     op.create_table('fact_details',
     sa.Column('pos', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('x', sa.Text(), nullable=True),
@@ -433,6 +443,7 @@ def upgrade() -> None:
     sa.Column('destination', sa.Text(), nullable=False),
     sa.Column('booked_at', sa.BigInteger(), nullable=False),
     sa.Column('due_by', sa.BigInteger(), nullable=False),
+    sa.Column('service', sa.Text(), nullable=False),
     sa.Column('booked_legs', sa.Text(), nullable=False),
     sa.Column('weight_g', sa.Integer(), nullable=True),
     sa.Column('size_mm', sa.Text(), nullable=True),
@@ -696,6 +707,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_pieces_shipment'), table_name='pieces')
     op.drop_table('pieces')
     op.drop_table('fact_details')
+    op.drop_table('closures')
     op.drop_table('departure_facts')
     op.drop_index(op.f('ix_container_facts_pos'), table_name='container_facts')
     op.drop_table('container_facts')

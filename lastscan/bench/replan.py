@@ -1,0 +1,117 @@
+"""What it takes to plan everybody anew when a hub closes, beside raw batched inserts of the rows that come of it."""
+
+import gc
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from lastscan.bench.filling import HUBS, NOW, fill_on_their_way
+from lastscan.bench.harness import Stopwatch, peak_mb, percentile
+from lastscan.bench.scratch import scratch_database
+from tracker.clock import StoppedClock
+from tracker.desk import Desk
+from tracker.domain.decisions import CloseFacility
+from tracker.domain.handling import REPLANNER, Kind
+from tracker.domain.staff import Role, Staff
+from tracker.project import Projector
+from tracker.store import Store
+from tracker.store.bulk import fill
+from tracker.store.schema import facts, irregularities, outbox, planned_rides, timelines, updates
+from tracker.sweep import Sweep
+
+HUB = HUBS[0]
+RAW_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    pieces: int
+    seed: int
+    database_url: str | None
+
+
+def measure(plan: Plan) -> dict[str, Any]:
+    """Closes a hub for a day and judges everybody anew, in the batches the tracker makes; then copies the rows that
+    came of it with raw inserts. A scan in between would wait for the longest batch at most (`batch_ms_p99`)."""
+    with scratch_database(plan.database_url) as store:
+        with Stopwatch() as filling:
+            fill_on_their_way(store, pieces=plan.pieces, through=HUB, seed=plan.seed)
+        clock = StoppedClock(NOW)
+        projector = Projector(store, clock)
+        sweep = Sweep(projector)
+        gc.freeze()
+        closing = CloseFacility(facility=HUB, since=NOW, until=NOW + timedelta(days=1), reason="bench")
+        batches: list[float] = []
+        with Stopwatch() as replanning:
+            Desk(store, clock).decide(closing, by=Staff("bench", Role.NETWORK_MANAGER), key="close")
+            head = _head(store)
+            while _position(store) < head:
+                projector.step()
+            while _timed(sweep, batches):
+                pass
+        replanned, notices = _counts(store)
+        with Stopwatch() as folding:
+            while projector.step(500):
+                pass
+        with Stopwatch() as raw:
+            _raw(store)
+        return {
+            "pieces": plan.pieces,
+            "replanned": replanned,
+            "notices": notices,
+            "database": store.engine.dialect.name,
+            "replan_s": round(replanning.seconds, 2),
+            "replan_cpu_us": replanning.cpu_us(plan.pieces),
+            "batch_ms_p99": round(1000 * percentile(batches, 0.99), 1),
+            "folded_again_s": round(folding.seconds, 2),
+            "raw_s": round(raw.seconds, 2),
+            "replan_of_raw": round(raw.seconds / replanning.seconds, 3),
+            "peak_mb": peak_mb(),
+            "filled_s": round(filling.seconds, 1),
+        }
+
+
+def _timed(sweep: Sweep, batches: list[float]) -> int:
+    began = time.perf_counter()
+    judged = sweep.turn()
+    batches.append(time.perf_counter() - began)
+    return judged
+
+
+def _head(store: Store) -> int:
+    with store.reading() as tx:
+        return tx.log.head()
+
+
+def _position(store: Store) -> int:
+    with store.reading() as tx:
+        return tx.log.position("project")
+
+
+def _counts(store: Store) -> tuple[int, int]:
+    with store.reading() as tx:
+        return len(tx.log.said_by(REPLANNER)), tx.owed.counts()["notices_due"]
+
+
+_TABLES = (facts, timelines, planned_rides, irregularities, outbox, updates)
+"""What planning a piece anew writes to."""
+
+
+def _raw(store: Store) -> None:
+    """The same rows into empty tables of the same form, in batches, each kept before the next."""
+    for table in _TABLES:
+        columns = [column.name for column in table.columns]
+        where = facts.c.kind == Kind.REPLAN if table is facts else sa.true()
+        as_kept = [sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in table.columns]
+        with store.reading() as tx:
+            rows = [tuple(row) for row in tx.connection.execute(sa.select(*as_kept).where(where))]
+        keys = [sa.Column(c.name, c.type, primary_key=c.primary_key, autoincrement=False) for c in table.columns]
+        copy = sa.Table(f"raw_{table.name}", sa.MetaData(), *keys)
+        with store.writing() as tx:
+            copy.create(tx.connection)
+        for at in range(0, len(rows), RAW_BATCH):
+            with store.writing() as tx:
+                fill(tx.connection, copy, columns, rows[at : at + RAW_BATCH])
