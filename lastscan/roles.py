@@ -250,10 +250,12 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.booking import Bookings
     from tracker.devices import Devices, Roll
     from tracker.door import Door
+    from tracker.handovers import HandoverFiles
     from tracker.ingest import Ingest
     from tracker.network import Network
     from tracker.queries import Queries
     from tracker.recipients import Recipients
+    from tracker.rounds import Rounds
     from tracker.store import Store
     from web.app import WebSettings, create_app
     from web.serve import serve
@@ -261,8 +263,9 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
 
     engine = home.migrated()
     store = Store(engine)
+    devices = Devices(store, home.clock)
     accounts, audit, heads = staff_accounts(home, store), Audit(store), Heads.of(home)
-    services = StaffServices(accounts, audit, Devices(store, home.clock), heads=heads.read)
+    services = StaffServices(accounts, audit, devices, heads=heads.read)
 
     def note_head() -> None:
         accounts.tell_failures()
@@ -274,7 +277,11 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         clock=home.clock,
         letters=lambda: letters(home.mailbox),
         preferences=_preferences(home, engine),
-        devices=Devices(store, home.clock),
+        devices=devices,
+        invitations=devices,
+        rounds=Rounds(store, home.clock),
+        handovers=HandoverFiles(store, home.clock),
+        browser_broker=lambda: home.addresses.get("mqtt_ws"),
         door=Door(Ingest(store, Roll(store), home.clock, time.monotonic), home.clock),
         feeds=Network(store, home.clock),
         endpoints=webhook_endpoints(engine),

@@ -1,14 +1,16 @@
 """Which sentences the product says, and which of them a language cannot say yet.
 
 Sentences are found where they are said: `because(…)` in the domain, `say("…")`, `_("…")` and `sentence("…")` in
-Python, `_("…")` in templates. A constant may stand for the text anywhere in its own file.
+Python, `_("…")` in templates and in scripts. A constant may stand for the text anywhere in its own Python file.
 """
 
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from babel.messages.extract import extract_javascript
 from jinja2.ext import babel_extract
 
 from locales import SOURCE, languages, placeholders, words
@@ -37,6 +39,8 @@ def collect(root: Path = ROOT) -> dict[str, str]:
                 said = python_sentences(path.read_text(encoding="utf-8"))
             elif path.suffix in TEMPLATES and "templates" in path.parts:
                 said = template_sentences(path)
+            elif path.suffix == ".js" and "vendor" not in path.parts:
+                said = script_sentences(path)
             else:
                 continue
             for line, text in said:
@@ -77,6 +81,14 @@ def template_sentences(path: Path) -> Iterator[tuple[int, str]]:
             text = message[0] if isinstance(message, tuple) else message
             if isinstance(text, str):
                 yield line, text
+
+
+def script_sentences(path: Path) -> Iterator[tuple[int, str]]:
+    """Those of a browser's script, in the order in which they stand."""
+    with path.open("rb") as file:
+        for line, _, message, _ in extract_javascript(file, {"_": None}, (), {"encoding": "utf-8"}):
+            said: Any = message  # with facts given, the call as it stands: the sentence and what is no text
+            yield line, said if isinstance(said, str) else said[0]
 
 
 def gaps(tag: str, sentences: Mapping[str, str]) -> list[Gap]:

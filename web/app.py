@@ -22,10 +22,22 @@ from web.limits import Lookups
 from web.live import LiveUpdates
 from web.manage import Asks, manage_pages
 from web.pages import Fragments
+from web.phone import phone
 from web.problems import answer_errors, problem_pages
 from web.recipient import recipient_pages
 from web.same_origin import forms_come_from_here
-from web.sources import Bookings, Devices, Door, Endpoints, Feeds, Letter, Queries
+from web.sources import (
+    Bookings,
+    Devices,
+    Door,
+    Endpoints,
+    Feeds,
+    HandoverFiles,
+    Invitations,
+    Letter,
+    Queries,
+    Rounds,
+)
 from web.staff.rooms import StaffServices, staff_pages
 from web.track import track_pages
 from web.visitor import Recipients
@@ -60,15 +72,20 @@ def create_app(
     recipients: Recipients | None = None,
     asks: Asks | None = None,
     staff: StaffServices | None = None,
+    invitations: Invitations | None = None,
+    rounds: Rounds | None = None,
+    handovers: HandoverFiles | None = None,
+    browser_broker: Callable[[], str | None] = lambda: None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
 ) -> Flask:
     """A WSGI application. It opens nothing itself; `live_of(app).stop()` ends its streams before a server stops.
 
-    With `devices` these may fetch their load lists, and with `door` send their scans; with `feeds` those may tell of
-    departures; with `recipients` those whose piece it is see more of it, and with `asks` ask for something; with
-    `staff` its members sign in and work. With `demo` there are also `/demo` and, with `letters`, its mailbox, and every
-    page says that all is invented.
+    With `devices` these may fetch their load lists, with `rounds` their day's work, with `handovers` bring pictures,
+    and with `door` send their scans; with `invitations` phones become devices, and scan on `/courier/` over the broker
+    that `browser_broker` names. With `feeds` those may tell of departures; with `recipients` those whose piece it is
+    see more of it, and with `asks` ask for something; with `staff` its members sign in and work. With `demo` there are
+    also `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -82,10 +99,12 @@ def create_app(
     app.register_blueprint(embed(queries, lookups, settings.embedded_by))
     app.register_blueprint(problem_pages())
     if devices is not None:
-        app.register_blueprint(courier(queries, devices, lookups))
+        app.register_blueprint(courier(queries, devices, lookups, rounds, handovers))
         if door is not None:
             guesses = Lookups(settings.wrong_passwords_per_minute)
             app.register_blueprint(ldp(door, devices, guesses, Lookups(settings.requests_per_minute)))
+    if invitations is not None:
+        app.register_blueprint(phone(invitations, Lookups(settings.wrong_passwords_per_minute), browser_broker))
     if feeds is not None:
         app.register_blueprint(departures(feeds))
     if recipients is not None:

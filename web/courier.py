@@ -4,14 +4,17 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, json, request
 
-from tracker.domain.errors import StoreError
+from tracker.domain.errors import BadFileError, StoreError
 from tracker.domain.ids import facility_of_site, is_departure
+from tracker.domain.network import Departure
+from tracker.handovers import LARGEST_FILE
 from tracker.queries import ListedPiece
+from tracker.rounds import Stop
 from tracker.wire import MAX_AT_ONCE, UnfitMessageError, said_at_once
 from web.limits import Lookups
 from web.problems import TooManyLookupsError, problem
 from web.same_origin import takes_no_cookie
-from web.sources import Devices, Door, LoadList, Queries
+from web.sources import Devices, Door, HandoverFiles, LoadList, Queries, Rounds
 from web.track import charge
 
 LONGEST = 64
@@ -22,18 +25,33 @@ SAID_AT_MOST = 256 * 1024
 """Bytes of one request; a handheld sends at most 64 scans before it wants a receipt."""
 
 
-def courier(queries: Queries, devices: Devices, lookups: Lookups) -> Blueprint:
+def courier(
+    queries: Queries,
+    devices: Devices,
+    lookups: Lookups,
+    rounds: Rounds | None = None,
+    files: HandoverFiles | None = None,
+) -> Blueprint:
+    """Load lists; with `rounds` also the departures of a device's site and the stops of its van, with `files` a place
+    for the pictures and signatures of deliveries.
+    """
     routes = Blueprint("courier", __name__)
+
+    def whose() -> tuple[str, str] | None:
+        """Device and site of who asks, by its password; None for anybody else, revoked devices among them."""
+        charge(lookups)  # wrong passwords are look-ups too
+        given = request.authorization
+        if given is None or given.type != "basic":
+            return None
+        site = devices.site_of(given.username or "", password=given.password or "")
+        return None if site is None else (given.username or "", site)
 
     @routes.get("/courier/manifest")
     def manifest() -> Response:
-        charge(lookups)  # wrong passwords are look-ups too
-        given = request.authorization
-        site = None
-        if given is not None and given.type == "basic":
-            site = devices.site_of(given.username or "", password=given.password or "")
-        if site is None:
+        known = whose()
+        if known is None:
             return _nobody()
+        _, site = known
         name = request.args.get("departure", "").strip().upper()[:LONGEST]
         found = queries.load_list(name) if is_departure(name) else None
         here = facility_of_site(site)
@@ -41,6 +59,38 @@ def courier(queries: Queries, devices: Devices, lookups: Lookups) -> Blueprint:
             # A device that was lost shows its own site's departures and no others.
             return problem("not-found", f"No departure {name!r} leaves from or arrives at {here}.")
         return Response(json.dumps(_shown(found)) + "\n", mimetype="application/json")
+
+    if files is not None:
+
+        @routes.put("/courier/files/<name>")
+        @takes_no_cookie
+        def bring(name: str) -> Response:
+            """A picture or signature under its SHA-256; the same again changes nothing."""
+            known = whose()
+            if known is None:
+                return _nobody()
+            request.max_content_length = LARGEST_FILE
+            try:
+                is_new = files.keep(request.get_data(cache=False), named=name, dev=known[0])
+            except BadFileError as wrong:
+                return problem("bad-file", str(wrong))
+            except StoreError:
+                return problem("unavailable")
+            return Response(status=201 if is_new else 200)
+
+    if rounds is None:
+        return routes
+
+    @routes.get("/courier/work")
+    def work() -> Response:
+        """What this device has to do around now."""
+        known = whose()
+        if known is None:
+            return _nobody()
+        dev, site = known
+        runs, stops = rounds.departures(facility_of_site(site)), rounds.stops(dev)
+        shown = {"facility": facility_of_site(site), "runs": [_run(run) for run in runs], "stops": [*map(_stop, stops)]}
+        return Response(json.dumps(shown) + "\n", mimetype="application/json")
 
     return routes
 
@@ -89,6 +139,30 @@ def _shown(found: LoadList) -> dict[str, object]:
         "departs_at": _instant(found.departure.departs_at),
         "as_of": _instant(found.as_of),
         "pieces": [_listed(piece) for piece in found.pieces],
+    }
+
+
+def _run(run: Departure) -> dict[str, str | bool]:
+    return {
+        "departure": run.name,
+        "origin": run.origin,
+        "destination": run.destination,
+        "leaves_at": _instant(run.leaves_at),
+        "arrives_at": _instant(run.soonest_arrival),
+        "left": run.left_at is not None,
+    }
+
+
+def _stop(stop: Stop) -> dict[str, object]:
+    return {
+        "number": stop.number,
+        "service": stop.service,
+        "attempted": stop.attempted,
+        "name": stop.name,
+        "lines": stop.lines,
+        "postcode": stop.postcode,
+        "city": stop.city,
+        "country": stop.country,
     }
 
 

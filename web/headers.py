@@ -15,7 +15,10 @@ LETTER_POLICY = (
 """A letter is somebody else's page: it may be dressed, but neither run, load, send nor reach ours."""
 
 WORTH_ZIPPING = 600
-ZIPPED = ("text/html", "text/css", "text/javascript", "application/json", "application/problem+json", "image/svg+xml")
+ZIPPED = (
+    *("text/html", "text/css", "text/javascript", "image/svg+xml"),
+    *("application/json", "application/problem+json", "application/wasm"),
+)
 
 
 def guard(app: Flask) -> None:

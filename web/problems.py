@@ -59,6 +59,12 @@ PROBLEMS: dict[str, ProblemType] = {
         "There was no `Authorization: Basic …` header, or no registered device has this name and password.",
         "Send what `lastscan device add` printed. A revoked device is let in again by `lastscan device add --move`.",
     ),
+    "no-invitation": ProblemType(
+        401,
+        "This invitation is not good, or not any more.",
+        "Each QR code pairs one phone, once, for ten minutes; a later one for the same device ends it.",
+        "Ask the station for a new one: `lastscan device pair` shows it.",
+    ),
     "not-found": ProblemType(
         404,
         "There is nothing here.",
@@ -82,6 +88,12 @@ PROBLEMS: dict[str, ProblemType] = {
         "The body is too large.",
         "A booking has at most 64 KiB, what a device says at once 256 KiB.",
         "Book the pieces in several shipments; send scans in several requests.",
+    ),
+    "bad-file": ProblemType(
+        422,
+        "The picture cannot be kept.",
+        "A picture or signature is a JPEG or PNG of at most 2 MB, sent to an address that ends in its own SHA-256.",
+        "Send the very bytes that were hashed.",
     ),
     "bad-booking": ProblemType(
         422,

@@ -7,10 +7,13 @@ from typing import Protocol
 from notify.channels.webhook.endpoint import Attempt, Endpoint, Wanted
 from notify.channels.webhook.endpoints import Repeated
 from tracker.booking import Booked
+from tracker.devices import Credentials
 from tracker.domain.booking import BookingRequest
 from tracker.domain.card import PieceCard
+from tracker.domain.network import Departure
 from tracker.network import DepartureUpdate, Told
 from tracker.queries import LoadList, Overview, Update
+from tracker.rounds import Stop
 from tracker.wire import Address
 
 
@@ -67,6 +70,25 @@ class ListedDevice(Protocol):
 class DeviceList(Protocol):
     def list(self) -> Sequence[ListedDevice]: ...
     def revoke(self, dev: str) -> None: ...
+
+
+class Invitations(Protocol):
+    """By which a phone becomes a device, once."""
+
+    def take_up(self, token: str) -> Credentials | None: ...
+
+
+class Rounds(Protocol):
+    """What one device has to do today."""
+
+    def departures(self, facility: str) -> Sequence[Departure]: ...
+    def stops(self, dev: str) -> Sequence[Stop]: ...
+
+
+class HandoverFiles(Protocol):
+    """Pictures and signatures that devices bring apart from their scans."""
+
+    def keep(self, content: bytes, *, named: str, dev: str) -> bool: ...
 
 
 class Door(Protocol):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +11,10 @@ import click
 
 from lastscan.home import Home
 from lastscan.options import home_option, json_option, print_json
-from tracker.devices import Credentials, Devices
+from tracker.devices import INVITED_FOR, Credentials, Devices
 from tracker.gaps import GapIncidents
+
+_pages_option = click.option("--pages", help="The address phones reach the pages at; else those that run in this home.")
 
 
 @click.group()
@@ -23,10 +26,15 @@ def device() -> None:
 @click.argument("dev")
 @click.option("--site", required=True, help="The facility it belongs to, in small letters; one unknown so far is made.")
 @click.option("--move", is_flag=True, help="A device known already gets this site and new credentials.")
+@click.option("--qr", is_flag=True, help="It is a phone: show what its camera has to see, instead of credentials.")
+@_pages_option
 @json_option
 @home_option
-def add(dev: str, site: str, move: bool, as_json: bool, home: Home) -> None:
+def add(dev: str, site: str, move: bool, qr: bool, pages: str | None, as_json: bool, home: Home) -> None:
     """Register a device and print its credentials, once."""
+    if qr:
+        _show_invitation(dev, Devices(home.store(), home.clock).invite(dev, site=site, move=move), pages, as_json, home)
+        return
     printed = _with_address(Devices(home.store(), home.clock).add(dev, site=site, move=move), home)
     if as_json:
         print_json(printed)
@@ -34,6 +42,16 @@ def add(dev: str, site: str, move: bool, as_json: bool, home: Home) -> None:
     for name, value in printed.items():
         click.echo(f"{name:9} {value}")
     click.echo("This is the only time that key and password are shown.", err=True)
+
+
+@device.command()
+@click.argument("dev")
+@_pages_option
+@json_option
+@home_option
+def pair(dev: str, pages: str | None, as_json: bool, home: Home) -> None:
+    """Show a QR code that makes the phone which reads it first this device. The one it was before is cut off then."""
+    _show_invitation(dev, Devices(home.store(), home.clock).invite(dev), pages, as_json, home)
 
 
 @device.command("list")
@@ -85,6 +103,19 @@ def register_here(path: Path, dev: str, site: str) -> dict[str, str]:
     with open(os.open(folder / "device.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(credentials, file)
     return credentials
+
+
+def _show_invitation(dev: str, token: str, pages: str | None, as_json: bool, home: Home) -> None:
+    import segno
+
+    where = (pages or home.addresses.get("web") or "http://127.0.0.1:8080").rstrip("/")
+    url = f"{where}/courier/#pair={dev}:{token}"  # behind the sign no server and no log ever sees it
+    if as_json:
+        print_json({"dev": dev, "url": url, "minutes": INVITED_FOR.seconds // 60})
+        return
+    segno.make(url, error="m", micro=False).terminal(out=sys.stdout, compact=True)
+    click.echo(url)
+    click.echo(f"Once, and for {INVITED_FOR.seconds // 60} minutes: whoever opens it first is {dev}.", err=True)
 
 
 def _with_address(credentials: Credentials, home: Home) -> dict[str, str]:

@@ -15,6 +15,10 @@ class BadNameError(LastscanError):
     """A device, site, facility or departure name is not of the agreed form."""
 
 
+class BadFileError(LastscanError):
+    """A picture is not what it is named as, or none that we keep; the message says which."""
+
+
 class BadBookingError(LastscanError):
     """A booking cannot be taken as it stands; `pointer` names the field, as in RFC 6901."""
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tracker.domain.drift import BootClock
 from tracker.store.bulk import matching, pairs, per_dialect, upsert
 from tracker.store.engine import Exact
-from tracker.store.schema import boot_clocks, device_sites, devices
+from tracker.store.schema import boot_clocks, device_sites, devices, invitations
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,23 @@ class DeviceRegistry:
 
     def revoke(self, dev: str, *, now: datetime) -> None:
         self._connection.execute(sa.update(devices).where(devices.c.dev == dev).values(revoked_at=now))
+
+    def invite(self, dev: str, *, site: str, token_digest: str, expires_at: datetime) -> None:
+        """Whoever brings this token becomes the device. An earlier invitation of it ends."""
+        self.withdraw_invitation(dev)
+        values = {"dev": dev, "site": site, "token_digest": token_digest, "expires_at": expires_at}
+        self._connection.execute(sa.insert(invitations).values(**values))
+
+    def withdraw_invitation(self, dev: str) -> None:
+        self._connection.execute(sa.delete(invitations).where(invitations.c.dev == dev))
+
+    def take_invitation(self, token_digest: str, *, now: datetime) -> tuple[str, str] | None:
+        """Device and site this token is for, once; those that have ended go with it."""
+        ours = (invitations.c.token_digest == token_digest) & (invitations.c.expires_at > now)
+        taken = sa.delete(invitations).where(ours).returning(invitations.c.dev, invitations.c.site)
+        row = self._connection.execute(taken).one_or_none()
+        self._connection.execute(sa.delete(invitations).where(invitations.c.expires_at <= now))
+        return None if row is None else (row.dev, row.site)
 
     def heard(self, news: Sequence[Contact]) -> None:
         """What their last messages said; one line a device."""

@@ -91,6 +91,16 @@ fact_details = Table(
     Column("lon", Float),
 )
 
+handover_files = Table(
+    "handover_files",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("media_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("dev", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+)
+
 refused = Table(
     "refused",
     metadata,
@@ -148,6 +158,15 @@ device_sites = Table(
     Column("dev", ForeignKey("devices.dev"), primary_key=True),
     Column("valid_from", Instant, primary_key=True),
     Column("site", Text, nullable=False),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("dev", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("token_digest", Text, nullable=False, unique=True),
+    Column("expires_at", Instant, nullable=False),
 )
 
 boot_clocks = Table(

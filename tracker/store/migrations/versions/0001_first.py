@@ -222,6 +222,22 @@ def upgrade() -> None:
     sa.Column('rests_until', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('channel')
     )
+    op.create_table('handover_files',
+    sa.Column('sha256', sa.Text(), nullable=False),
+    sa.Column('media_type', sa.Text(), nullable=False),
+    sa.Column('content', sa.LargeBinary(), nullable=False),
+    sa.Column('dev', sa.Text(), nullable=False),
+    sa.Column('received_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('sha256')
+    )
+    op.create_table('invitations',
+    sa.Column('dev', sa.Text(), nullable=False),
+    sa.Column('site', sa.Text(), nullable=False),
+    sa.Column('token_digest', sa.Text(), nullable=False),
+    sa.Column('expires_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('dev'),
+    sa.UniqueConstraint('token_digest')
+    )
     op.create_table('meta',
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('value', sa.Text(), nullable=False),
