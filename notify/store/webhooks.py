@@ -103,6 +103,9 @@ class WebhookStore:
             .with_for_update(skip_locked=True)
             .scalar_subquery()
         )
+        with self._reading.connect() as tx:  # mostly there is nothing, and to see that takes no lock
+            if tx.execute(sa.select(m.id).where(m.due_at <= now).limit(1)).one_or_none() is None:
+                return None
         values = {
             "state": State.LEASED,
             "fence": m.fence + 1,
