@@ -12,7 +12,6 @@ from click.core import ParameterSource
 
 from lastscan import roles
 from lastscan.commands.key import first_key
-from lastscan.commands.staff import add_demo_staff, first_link
 from lastscan.home import Home
 from lastscan.logs import configure_logs
 from lastscan.options import home_option, print_json
@@ -194,8 +193,8 @@ def _run(
         _say(f"ready   in {time.monotonic() - began:.1f} s")
         if first_start:
             _say(f"API key {first_key(home)}   (lastscan key list shows it again)")
-        if not demo and (link := first_link(home)) is not None:
-            _say(f"staff   the first administrator signs in at {link}")
+        if not demo:
+            _say_first_link(home)
         _say(f"\n        open http://{host}:{web_port}{'/demo' if demo else '/'}\n        stop with Ctrl-C\n")
         supervisor.keep_running()
         _say("stopping; everything is kept")
@@ -246,6 +245,7 @@ def _start_all(
     engine = home.migrated()
     roles.see_to_safety(home, engine, unsafe=unsafe)
     if demo:
+        from lastscan.commands.staff import add_demo_staff
         from lastscan.demo import conductor
 
         conductor.prepare(home.path, engine, seed=seed, now=datetime.now(UTC), speed=speed)
@@ -269,6 +269,14 @@ def _start_all(
         _, close = mailbox.start(home.mailbox, letters)  # a thread: roles that are started after it begin anew
         afterwards.callback(close)
     supervisor.wait_for("broker", "tracker", "notify", "web")
+
+
+def _say_first_link(home: Home) -> None:
+    from lastscan.commands.staff import first_link
+
+    link = first_link(home)
+    if link is not None:
+        _say(f"staff   the first administrator signs in at {link}")
 
 
 def _say(line: str) -> None:

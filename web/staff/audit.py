@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from tracker.audit import Audit
 from tracker.domain.audit import Action
 from tracker.domain.chain import Broken, Head
+from tracker.domain.errors import LastscanError
 from tracker.domain.roles import Act
 from web.language import spoken
 from web.staff.door import me, needs
@@ -36,7 +37,10 @@ def audit_pages(pages: Blueprint, audit: Audit, heads: Callable[[], Sequence[Hea
     @pages.post("/audit/verify")
     @needs(Act.READ_AUDIT)
     def verify_audit() -> Answer:
-        found = audit.verify(heads())
+        try:
+            found = audit.verify(heads())
+        except LastscanError:
+            return page(heads_broken=True)
         return page(
             broken=found if isinstance(found, Broken) else None, whole=found if isinstance(found, Head) else None
         )
