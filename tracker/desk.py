@@ -9,8 +9,9 @@ from typing import assert_never
 import msgspec
 
 from tracker.asks import apply
-from tracker.clock import Clock
+from tracker.clock import Clock, WallClock
 from tracker.domain.asks import Closed, Outcome, Word
+from tracker.domain.audit import Action
 from tracker.domain.decisions import (
     HIGHEST_RANK,
     LONGEST_CLOSURE,
@@ -85,9 +86,11 @@ class _Draft:
 class Desk:
     """Where staff decide about pieces and departures. Safe to share between threads."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, wall: Clock | None = None) -> None:
+        """`wall` dates the audit, whose times are real ones in a demo too."""
         self._store = store
         self._clock = clock
+        self._wall = wall or WallClock()
         self._planning = Planning()
 
     def decide(self, decision: Decision, *, by: Staff, key: str) -> Taken:
@@ -124,6 +127,14 @@ class Desk:
             )
             pos = tx.log.append_once(origin, fact)
             assert pos is not None
+            tx.audit.append(
+                at=self._wall.now(),
+                who=by.user,
+                role=by.role.value,
+                action=Action.DECIDED,
+                object=f"{type(decision).__name__} {draft.code}",
+                reason=decision.reason.strip(),
+            )
             # What is decided next must see it, folded or not.
             if draft.body.piece is not None:
                 tx.timelines.attach([(draft.body.piece, pos)])

@@ -11,7 +11,9 @@ import click
 
 from lastscan.home import Home
 from lastscan.options import home_option, json_option, print_json
+from tracker.audit import Audit
 from tracker.devices import INVITED_FOR, Credentials, Devices
+from tracker.domain.audit import Action
 from tracker.gaps import GapIncidents
 
 _pages_option = click.option("--pages", help="The address phones reach the pages at; else those that run in this home.")
@@ -35,7 +37,10 @@ def add(dev: str, site: str, move: bool, qr: bool, pages: str | None, as_json: b
     if qr:
         _show_invitation(dev, Devices(home.store(), home.clock).invite(dev, site=site, move=move), pages, as_json, home)
         return
-    printed = _with_address(Devices(home.store(), home.clock).add(dev, site=site, move=move), home)
+    store = home.store()
+    drawn = Devices(store, home.clock).add(dev, site=site, move=move)
+    Audit(store).note(Action.DEVICE_MOVED if move else Action.DEVICE_ADDED, dev, by=None, reason=site)
+    printed = _with_address(drawn, home)
     if as_json:
         print_json(printed)
         return
@@ -90,7 +95,9 @@ def list_devices(as_json: bool, home: Home) -> None:
 @home_option
 def revoke(dev: str, home: Home) -> None:
     """From now on put everything aside that this device sends."""
-    Devices(home.store(), home.clock).revoke(dev)
+    store = home.store()
+    Devices(store, home.clock).revoke(dev)
+    Audit(store).note(Action.DEVICE_REVOKED, dev, by=None)
     click.echo(f"{dev} is revoked; what it still sends is put aside: lastscan quarantine", err=True)
 
 

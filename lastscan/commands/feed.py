@@ -4,6 +4,8 @@ import click
 
 from lastscan.home import Home
 from lastscan.options import home_option, json_option, print_json
+from tracker.audit import Audit
+from tracker.domain.audit import Action
 from tracker.network import Network
 
 
@@ -18,7 +20,9 @@ def feed() -> None:
 @home_option
 def add(name: str, as_json: bool, home: Home) -> None:
     """Register a feed and print its key, once."""
-    key = Network(home.store(), home.clock).add_feed(name)
+    store = home.store()
+    key = Network(store, home.clock).add_feed(name)
+    Audit(store).note(Action.FEED_ADDED, name, by=None)
     if as_json:
         print_json({"feed": name, "key": key})
         return
@@ -44,5 +48,7 @@ def list_feeds(as_json: bool, home: Home) -> None:
 @home_option
 def revoke(name: str, home: Home) -> None:
     """From now on take nothing from this feed."""
-    if not Network(home.store(), home.clock).revoke_feed(name):
+    store = home.store()
+    if not Network(store, home.clock).revoke_feed(name):
         raise click.ClickException(f"no feed {name!r} is registered; `lastscan feed list` shows those there are")
+    Audit(store).note(Action.FEED_REVOKED, name, by=None)

@@ -20,6 +20,7 @@ from tests.tracker.world import (
     World,
     at,
 )
+from tracker.audit import Audit
 from tracker.desk import Desk
 from tracker.domain.card import PieceCard, public
 from tracker.domain.decisions import (
@@ -356,3 +357,15 @@ def test_a_piece_as_of_an_instant_is_what_was_shown_then(new_world: Callable[[],
             assert world.queries.as_of(BAG_TAG, instant) is not None
             assert shown(world.queries.as_of(BAG_TAG, instant)) == then  # type: ignore[arg-type]
     assert world.queries.as_of(BAG_TAG, at(-1)) is None
+
+
+def test_each_decision_is_a_row_of_the_audit_once(world: World) -> None:
+    number = at_denver(world)
+    for _ in range(2):
+        decide(world, Hold(number=number, reason=WHY), ANN, key="k")
+    with pytest.raises(NotAllowedError):
+        decide(world, DeclareLost(number=number, reason=WHY), ANN, key="l")
+    rows = Audit(world.store).newest()
+    assert [(r["who"], r["role"], r["action"], r["object"], r["reason"]) for r in rows] == [
+        ("ann", "support", "decided", f"Hold {number}", WHY)
+    ]

@@ -107,3 +107,22 @@ def test_heads_are_noted_where_one_says_and_once_more_at_the_end(
 
     note_now_and_then(note, stop, every_s=0.001)
     assert [head.n for head in Heads(tmp_path / "elsewhere", home.secret("audit").encode()).read()] == [1, 3]
+
+
+def test_devices_and_feeds_are_in_the_audit(home: Home) -> None:
+    for words in (
+        ("device", "add", "h-1", "--site", "lej", "--json"),
+        ("device", "add", "h-1", "--site", "fra", "--move", "--json"),
+        ("device", "revoke", "h-1"),
+        ("feed", "add", "ops"),
+        ("feed", "revoke", "ops"),
+    ):
+        assert call(home, *words).exit_code == 0
+    rows = [(row["who"], row["action"], row["object"]) for row in reversed(Audit(home.store()).newest())]
+    assert rows == [
+        ("operator", "device-added", "h-1"),
+        ("operator", "device-moved", "h-1"),
+        ("operator", "device-revoked", "h-1"),
+        ("operator", "feed-added", "ops"),
+        ("operator", "feed-revoked", "ops"),
+    ]

@@ -18,7 +18,7 @@ from web.app import live_of
 from web.staff.door import ROOMS
 from web.staff.wording import ACTIONS, ROLES, TROUBLES
 
-PUBLIC = {"static", "track", "api", "problems", "demo", "design"}
+PUBLIC = {"static", "track", "api", "problems", "demo", "design", "embed"}
 """The rooms whose every page is for anybody; what a recipient or a device may do is tested beside its own page."""
 
 OPEN = {
@@ -56,7 +56,9 @@ def routes(house: StaffHouse) -> list[tuple[str, str, object]]:
 def test_every_route_is_public_open_or_says_what_it_needs(house: StaffHouse) -> None:
     views = house.app.view_functions
     silent = {endpoint for endpoint, view in views.items() if not hasattr(view, "needs")}
-    assert {endpoint.partition(".")[0] for endpoint in silent} == PUBLIC
+    assert {endpoint.partition(".")[0] for endpoint in silent} == PUBLIC, (
+        "mark a view of staff with needs(Act…); a room for anybody is named in PUBLIC"
+    )
     found: dict[str, set[str]] = {}
     for rule, method, view in routes(house):
         if getattr(view, "needs", Act.SCAN) is None:

@@ -27,6 +27,7 @@ class Action(StrEnum):
     STOPPED = "stopped"  # personal data was opened as often as a day allows
     ALLOWED_MORE = "allowed-more"
     EXPORTED = "exported"
+    DECIDED = "decided"  # at the desk: which decision, and about which number, departure or place
 
 
 OPERATOR, MACHINE = "operator", "machine"

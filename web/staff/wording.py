@@ -48,6 +48,7 @@ ACTIONS: dict[Action, str] = {
     Action.STOPPED: sentence("was stopped: too much personal data opened in a day"),
     Action.ALLOWED_MORE: sentence("allowed more views for today"),
     Action.EXPORTED: sentence("exported"),
+    Action.DECIDED: sentence("decided"),
 }
 
 WAYS: dict[str, str] = {
