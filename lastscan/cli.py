@@ -25,6 +25,7 @@ COMMANDS = {
     "pin": "pin",
     "network": "network",
     "feed": "feed",
+    "feedback": "feedback",
     "webhook": "webhook",
     "track": "looking",
     "unmatched": "looking",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from notify.channels.email.channel import EmailChannel
     from notify.channels.webhook.endpoints import Endpoints
+    from notify.feedback import FeedbackDesk
     from notify.preferences import Preferences
     from tracker.staff import StaffAccounts
     from tracker.store import Store
@@ -36,6 +37,9 @@ TRACKER = "tracker"
 
 LINKS = "links"
 """The secret of a home that recipients' links are made with, which notify and web share."""
+
+HOOK = "hook-"
+"""Before a provider's name: the key that its callbacks are signed with."""
 
 Ready = Callable[[Mapping[str, Any]], None]
 """Called with the addresses a role can be reached at, once it can."""
@@ -242,6 +246,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def feedback_desk(home: Home, engine: "Engine") -> "FeedbackDesk":
+    """Takes the callbacks of every provider a secret was drawn for (`lastscan feedback secret`)."""
+    from notify.feedback import FeedbackDesk, secret_of
+
+    drawn = sorted(home.keys.glob(f"{HOOK}*")) if home.keys.exists() else []
+    secrets = {file.name.removeprefix(HOOK): secret_of(home.secret(file.name)) for file in drawn}
+    return FeedbackDesk(engine, secrets)
+
+
 def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, ready: Ready) -> None:
     from lastscan.heads import Heads, note_now_and_then
     from lastscan.mailbox import letters
@@ -289,6 +302,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         asks=Asks(store, home.clock),
         staff=services,
         settings=WebSettings(embedded_by=tuple(os.environ.get("LASTSCAN_EMBEDDED_BY", "").split())),
+        feedback=feedback_desk(home, engine),
         demo=home.is_demo,
     )
     noting = threading.Thread(target=note_now_and_then, args=(note_head, stop), name="audit-heads", daemon=True)

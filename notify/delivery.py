@@ -140,3 +140,24 @@ class NoAnswer:
 
 
 Outcome = Accepted | Later | ForGood | NoAnswer
+
+
+# --- What its provider says of it later -----------------------------------------------------------------------
+
+
+class Said(StrEnum):
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"  # there is no such mailbox
+    RETURNED = "returned"  # not now: full, away, too busy
+    COMPLAINED = "complained"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One thing said of one delivery. `id` is the provider's; what it says twice under one id counts once."""
+
+    provider: str
+    id: str
+    delivery: str
+    said: Said
+    words: str = ""

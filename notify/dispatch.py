@@ -11,7 +11,7 @@ import structlog
 
 from notify import routing
 from notify.channel import Channel, Message, UnsayableError
-from notify.delivery import Accepted, Delivery, ForGood, Later, Outcome, Settlement, State
+from notify.delivery import Accepted, Delivery, ForGood, Later, Outcome, Said, Settlement, State
 from notify.owed import EXPIRED, OVERTAKEN, STANDS, UNSAID, Outbox, OwedNotice
 from notify.pace import UNPACED, Pace
 from notify.preferences import Preferences
@@ -73,11 +73,12 @@ class Dispatcher:
         self._proof_key = proof_key
         self._chance = chance
         self._paces = paces or {}
+        self._feedback = deliveries.feedback
         self._pools: dict[str, ThreadPoolExecutor] = {}
 
     def step(self, limit: int = 100, *, stopped: Callable[[], bool] = lambda: False) -> int:
         """One round: plan, send at most `limit` by each channel, report. How much there was to do; 0 if nothing."""
-        done = self.plan()
+        done = self.plan() + self.heed()
         served: set[str] = set()
         while waiting := [channel for channel in self._deliveries.channels() if channel not in served]:
             served.add(waiting[0])
@@ -117,6 +118,16 @@ class Dispatcher:
                     return done
                 done += len(wave)
         return done
+
+    def heed(self) -> int:
+        """Acts on what providers said of earlier messages; on how much."""
+        said = self._deliveries.unheeded()
+        for one, delivery in said:
+            notice = self._outbox.notice(delivery.notice) if delivery is not None else None
+            then = routing.plan(notice, self._channels, after=delivery.channel) if delivery and notice else None
+            if self._deliveries.heed(one, delivery, then, self._clocks.real()) and one.said is not Said.DELIVERED:
+                log.warning("a message came back", delivery=one.delivery, said=one.said, provider=one.provider)
+        return len(said)
 
     def report(self) -> int:
         """Tells the tracker what was settled since it was told last; of how many."""
@@ -175,7 +186,11 @@ class Dispatcher:
         if notice is None:
             return self._result(delivery, Settlement(State.CANCELLED, "the tracker knows no such notice"))
         channel = self._channels.get(delivery.channel)
-        not_told = self._stale(delivery, notice) or self._left(delivery, notice, channel)
+        not_told = (
+            self._stale(delivery, notice)
+            or self._left(delivery, notice, channel)
+            or self._suppressed(delivery, notice, channel)
+        )
         if not_told is not None:
             return self._result(delivery, not_told, notice)
         message = self._composed(delivery, notice, channel)
@@ -225,6 +240,20 @@ class Dispatcher:
             why = "no answer; not repeated, because its reader has opted out since"
             return Settlement(State.UNKNOWN, why, handed_at=delivery.handed_at)
         return Settlement(State.OPTED_OUT, "its reader wants no more of this kind")
+
+    def _suppressed(self, delivery: Delivery, notice: OwedNotice, channel: Channel | None) -> Settlement | None:
+        """What to settle it as if its address does not take messages: the next channel's turn."""
+        address = channel.address(notice.recipient) if channel is not None else None
+        found = self._feedback.suppressed(address_digest(address, self._proof_key), self._clocks.real())
+        if not address or found is None:
+            return None
+        if delivery.handed_at is not None:
+            why = f"no answer; not repeated, because nothing is sent to this address now: {found.cause}"
+            return Settlement(State.UNKNOWN, why, handed_at=delivery.handed_at)
+        then = routing.plan(notice, self._channels, after=delivery.channel)
+        return Settlement(
+            State.FAILED, f"nothing is sent to this address: {found.cause} {found.since:%Y-%m-%d}", then=then
+        )
 
     def _composed(self, delivery: Delivery, notice: OwedNotice, channel: Channel | None) -> Message | ForGood | Later:
         """The message, or why there is none."""

@@ -48,7 +48,7 @@ def run_notify(
     )
 
     def plan_and_report() -> int:
-        done = dispatcher.plan()
+        done = dispatcher.plan() + dispatcher.heed()
         for unserved in set(deliveries.channels()) - set(channels):
             done += dispatcher.send(unserved, stopped=stop.is_set)
         return done + dispatcher.report()

@@ -2,10 +2,22 @@
 
 from collections.abc import Container
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID, uuid5
 
-from notify.delivery import Accepted, Delivery, ForGood, Later, NoAnswer, Outcome, Planned, Settlement, State
+from notify.delivery import (
+    Accepted,
+    Delivery,
+    Feedback,
+    ForGood,
+    Later,
+    NoAnswer,
+    Outcome,
+    Planned,
+    Said,
+    Settlement,
+    State,
+)
 from notify.owed import OwedNotice
 from tracker.domain.notices import NOTICE_RULES, NoticeKind, Urgency
 
@@ -24,6 +36,10 @@ LADDER = (
     timedelta(hours=24),
 )
 """The wait before each attempt. `expires_at` cuts it off sooner."""
+
+SOFT_TRIES = 3
+SOFT_REST = timedelta(hours=24)
+"""An address from which so much came back in a row, its mailbox full or away, is left alone for so long."""
 
 SPREAD = 0.2  # so that those refused together do not come back together
 
@@ -73,6 +89,35 @@ def _thread(notice: OwedNotice) -> str:
     """What it must be told in order with: notices to one person about one piece that overtake each other."""
     strand = NOTICE_RULES[notice.kind].supersedes
     return notice.id if strand is None else f"{notice.recipient.person}/{notice.number}/{strand}"
+
+
+def after_feedback(said: Feedback, delivery: Delivery, *, then: Planned | None, now: datetime) -> Settlement | None:
+    """What a provider's later word makes of a delivery; None when that stays as it is."""
+    handed_at = delivery.handed_at or now
+    match said.said:
+        case Said.DELIVERED:
+            if delivery.state is State.ACCEPTED:
+                return None
+            return Settlement(State.ACCEPTED, "its provider confirmed it", said.words, handed_at=handed_at)
+        case Said.COMPLAINED:
+            return None if delivery.due_at is None else Settlement(State.ACCEPTED, "its reader has it", said.words)
+        case Said.BOUNCED | Said.RETURNED:
+            return Settlement(State.FAILED, "it came back", said.words, then=then)
+        case _:
+            assert_never(said.said)
+
+
+def weighed(said: Said, *, before: str | None, returned: int, now: datetime) -> dict[str, Any] | None:
+    """How an address stands after this; None when as before. `returned`: how often in a row something came back."""
+    if said is Said.DELIVERED:
+        return {"cause": before, "returned": 0} if before == Said.RETURNED else None
+    if before in (Said.BOUNCED, Said.COMPLAINED):
+        return None
+    if said is not Said.RETURNED:
+        return {"cause": said, "since": now, "until": None, "returned": 0}
+    if returned + 1 < SOFT_TRIES:
+        return {"cause": said, "returned": returned + 1}
+    return {"cause": said, "since": now, "until": now + SOFT_REST, "returned": 0}
 
 
 def superseded(delivery: Delivery) -> Settlement:

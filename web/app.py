@@ -16,6 +16,7 @@ from web.departures import departures
 from web.design import design_pages
 from web.embed import embed
 from web.headers import guard
+from web.hooks import Feedback, hooks
 from web.language import others, remember_language, spoken
 from web.leave import Preferences, leave_pages
 from web.limits import Lookups
@@ -76,6 +77,7 @@ def create_app(
     rounds: Rounds | None = None,
     handovers: HandoverFiles | None = None,
     browser_broker: Callable[[], str | None] = lambda: None,
+    feedback: Feedback | None = None,
     demo: bool = False,
     settings: WebSettings = WebSettings(),
 ) -> Flask:
@@ -113,6 +115,8 @@ def create_app(
             app.register_blueprint(manage_pages(queries, recipients, asks, lookups))
     if endpoints is not None:
         app.register_blueprint(webhooks(endpoints, bookings))
+    if feedback is not None:
+        app.register_blueprint(hooks(feedback))
     if preferences is not None:
         app.register_blueprint(leave_pages(preferences, clock))
     if demo:

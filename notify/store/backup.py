@@ -6,8 +6,10 @@ import sqlalchemy as sa
 
 from notify.store.schema import (
     deliveries,
+    feedback,
     mutes,
     proofs,
+    suppressions,
     switched_off,
     webhook_answers,
     webhook_attempts,
@@ -29,7 +31,7 @@ def take_over(before: sa.Connection, restored: sa.Connection) -> bool:
         same = before.execute(sa.select(proofs.c.hash).where(proofs.c.n == last.n)).scalar_one_or_none()
         if same != last.hash:
             return False
-    for table in (deliveries, proofs, wishes, switched_off, mutes, *WEBHOOKS):
+    for table in (deliveries, proofs, feedback, suppressions, wishes, switched_off, mutes, *WEBHOOKS):
         restored.execute(sa.delete(table))
         rows = [dict(row._mapping) for row in before.execute(sa.select(table))]
         if rows:

@@ -8,13 +8,15 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from notify.delivery import SETTLED, Counts, Delivery, Planned, Settlement, State
+from notify import routing
+from notify.delivery import SETTLED, Counts, Delivery, Feedback, Planned, Said, Settlement, State
 from notify.pace import UNPACED, Pace
 from notify.proofs import Proof, proof_of
 from notify.routing import LEASE, superseded
 from notify.store import ledger
+from notify.store.feedback import FeedbackStore
 from notify.store.lanes import keep_lane, lane_of
-from notify.store.schema import deliveries, proofs
+from notify.store.schema import deliveries, feedback, proofs, suppressions
 
 _Row = sa.RowMapping
 _HELD = tuple(column for column in deliveries.c if column.name in Delivery.__dataclass_fields__)
@@ -38,6 +40,7 @@ class DeliveryStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._reading = engine.execution_options(reading=True)
+        self.feedback = FeedbackStore(engine)
 
     # Planning
 
@@ -171,6 +174,61 @@ class DeliveryStore:
                     keep_lane(tx, heard)
             ledger.append(tx, [result.proof for result in results])
         return [result.delivery for result in results if result not in ours]
+
+    # What providers say afterwards
+
+    def unheeded(self, limit: int = 100) -> list[tuple[Feedback, Delivery | None]]:
+        """What was said and nobody has acted on yet, oldest first, with the delivery it is about, if there is one."""
+        f = feedback.c
+        query = sa.select(f.provider, f.id, f.delivery, f.said, f.words).where(~f.heeded).order_by(f.heard_at)
+        with self._reading.connect() as tx:
+            said = [Feedback(*row[:3], Said(row.said), row.words) for row in tx.execute(query.limit(limit))]
+            about = sa.select(*_HELD).where(deliveries.c.id.in_({one.delivery for one in said}))
+            found = {row["id"]: _delivery(row) for row in tx.execute(about).mappings()}
+        return [(one, found.get(one.delivery)) for one in said]
+
+    def heed(self, said: Feedback, delivery: Delivery | None, then: Planned | None, now: datetime) -> bool:
+        """Acts on it, once: the delivery, its proof and its address. False if somebody else did.
+
+        Of a delivery that is not known there is nothing to do. `then` is its next channel, should this one have failed.
+        """
+        f = feedback.c
+        done = sa.update(feedback).where(f.provider == said.provider, f.id == said.id, ~f.heeded).values(heeded=True)
+        with self._engine.begin() as tx:
+            if tx.execute(done).rowcount == 0:
+                return False
+            if delivery is None:
+                return True
+            query = sa.select(*_HELD).where(deliveries.c.id == delivery.id).with_for_update()
+            current = _delivery(tx.execute(query).mappings().one())
+            tx.execute(_TAKE_THEM, [_identified(current)])
+            mine = replace(current, fence=current.fence + 1)
+            settlement = routing.after_feedback(said, mine, then=then, now=now)
+            if settlement is not None:
+                tx.execute(_SETTLE_THEM, [_settled(Result(mine, settlement, proof_of(mine, settlement, now)), now)])
+                if settlement.then is not None:
+                    self._add(tx, [settlement.then], now)
+            kept = settlement or Settlement(mine.state, "")
+            proof = proof_of(mine, replace(kept, why=f"{said.provider} says so", answer=said.words), now)
+            ledger.append(tx, [replace(proof, outcome=said.said)])
+            self._weigh(tx, said, delivery.id, now)
+        return True
+
+    def _weigh(self, tx: sa.Connection, said: Feedback, delivery: str, now: datetime) -> None:
+        """What it means for the address: known by the digest in the proof of its last sending."""
+        p, s = proofs.c, suppressions.c
+        sent = sa.select(p.address).where(p.delivery == delivery, p.address != "").order_by(p.n.desc()).limit(1)
+        address = tx.execute(sent).scalar()
+        if address is None:
+            return
+        before = tx.execute(sa.select(suppressions).where(s.address == address)).one_or_none()
+        kept = {} if before is None else dict(before._mapping)
+        after = routing.weighed(said.said, before=kept.get("cause"), returned=kept.get("returned", 0), now=now)
+        if after is None:
+            return
+        insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+        write = insert(suppressions).values(address=address, **after)
+        tx.execute(write.on_conflict_do_update(index_elements=["address"], set_=after))
 
     # What the tracker hears
 

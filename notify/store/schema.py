@@ -103,6 +103,29 @@ proofs = Table(
     sa.UniqueConstraint("delivery", "attempt"),
 )
 
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("id", Text, primary_key=True),  # the provider's
+    Column("delivery", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("heard_at", Instant, nullable=False),
+    Column("heeded", Boolean, nullable=False, server_default=sa.false()),
+)
+Index("feedback_unheeded", feedback.c.heard_at, sqlite_where=~feedback.c.heeded, postgresql_where=~feedback.c.heeded)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address", Text, primary_key=True),  # HMAC, as in a proof
+    Column("cause", Text, nullable=False),
+    Column("since", Instant),  # null: only counted so far
+    Column("until", Instant),
+    Column("returned", Integer, nullable=False, server_default="0"),  # times in a row
+)
+
 wishes = Table(
     "wishes",
     metadata,

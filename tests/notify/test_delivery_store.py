@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from notify import routing
-from notify.delivery import Delivery, Planned, Settlement, State
+from notify.delivery import Delivery, Feedback, Planned, Said, Settlement, State
 from notify.pace import Pace
-from notify.proofs import proof_of
+from notify.proofs import Sent, proof_of
 from notify.store.deliveries import DeliveryStore, Result
 from notify.store.ledger import Ledger
 from notify.store.schema import proofs
@@ -257,6 +257,25 @@ def test_counts_name_what_became_of_each_notice(store):
 
 def test_plans_of_one_notice_agree_on_its_key():
     assert routing.plan(owed(), {"email"}) == routing.plan(owed(), {"sms", "email"})
+
+
+def test_what_came_back_is_heeded_once_whoever_does_it(store, ledger):
+    store.plan([planned()], AT)
+    delivery = claimed(store)
+    proof = proof_of(delivery, ACCEPTED, AT, sent=Sent("digest"))
+    store.settle([Result(delivery, ACCEPTED, proof)], AT)
+    store.reported([(delivery.id, State.ACCEPTED)])
+    said = Feedback("mail", "event-1", delivery.id, Said.BOUNCED, "5.1.1")
+    store.feedback.keep(said, AT)
+    store.feedback.keep(said, AT)
+    ((heard, about),) = store.unheeded()
+    assert store.heed(heard, about, None, AT)
+    assert not store.heed(heard, about, None, AT)
+    assert store.unreported() == [(delivery.id, "notice-1", State.FAILED)]
+    assert [proof.outcome for proof in ledger.proofs()] == ["accepted", "bounced"]
+    found = store.feedback.suppressed("digest", AT)
+    assert found is not None
+    assert (found.cause, found.until) == ("bounced", None)
 
 
 # --- One thread: told in order, or the older one not at all ---------------------------------------------------

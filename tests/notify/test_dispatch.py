@@ -34,7 +34,7 @@ class World:
         self.outbox = TestOutbox(*notices)
         self.email = provider or Provider()
         self.channels = {"email": self.email, **more}
-        engine = memory_engine()
+        self.engine = engine = memory_engine()
         self.store = DeliveryStore(engine)
         self.ledger = Ledger(engine)
         self.preferences = Preferences(engine, b"a key")

@@ -215,6 +215,17 @@ def upgrade() -> None:
     sa.Column('complete', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('code')
     )
+    op.create_table('feedback',
+    sa.Column('provider', sa.Text(), nullable=False),
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('delivery', sa.Text(), nullable=False),
+    sa.Column('said', sa.Text(), nullable=False),
+    sa.Column('words', sa.Text(), nullable=False),
+    sa.Column('heard_at', sa.BigInteger(), nullable=False),
+    sa.Column('heeded', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.PrimaryKeyConstraint('provider', 'id')
+    )
+    op.create_index('feedback_unheeded', 'feedback', ['heard_at'], unique=False, sqlite_where=sa.text('NOT heeded'), postgresql_where=sa.text('NOT heeded'))
     op.create_table('lanes',
     sa.Column('channel', sa.Text(), nullable=False),
     sa.Column('spent_until', sa.BigInteger(), nullable=True),
@@ -255,6 +266,14 @@ def upgrade() -> None:
     sa.Column('channel', sa.Text(), nullable=False),
     sa.Column('since', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('address', 'kind', 'channel')
+    )
+    op.create_table('suppressions',
+    sa.Column('address', sa.Text(), nullable=False),
+    sa.Column('cause', sa.Text(), nullable=False),
+    sa.Column('since', sa.BigInteger(), nullable=True),
+    sa.Column('until', sa.BigInteger(), nullable=True),
+    sa.Column('returned', sa.Integer(), server_default='0', nullable=False),
+    sa.PrimaryKeyConstraint('address')
     )
     op.create_table('wishes',
     sa.Column('address', sa.Text(), nullable=False),
@@ -744,10 +763,13 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_people_email'), table_name='people')
     op.drop_table('people')
     op.drop_table('wishes')
+    op.drop_table('suppressions')
     op.drop_table('switched_off')
     op.drop_table('mutes')
     op.drop_table('meta')
     op.drop_table('lanes')
+    op.drop_index('feedback_unheeded', table_name='feedback', sqlite_where=sa.text('NOT heeded'), postgresql_where=sa.text('NOT heeded'))
+    op.drop_table('feedback')
     op.drop_table('facilities')
     op.drop_table('devices')
     op.drop_table('departure_aliases')
