@@ -21,8 +21,11 @@ from notify.store.deliveries import DeliveryStore, Result
 from notify.store.ledger import Ledger
 from tests.tracker.test_project import DEPARTED, MISSED, parcels_way, tell
 from tests.tracker.world import NOON, World, acks
+from tracker.audit import Audit
 from tracker.domain.chain import Head
 from tracker.domain.notices import NoticeKind
+from tracker.domain.staff import Role
+from tracker.staff import StaffAccounts
 from tracker.store.backup import NUMBERS_SKIPPED, InUseError, moment
 from tracker.store.engine import sqlite_url
 from tracker.store.schema import outbox
@@ -255,6 +258,35 @@ def test_a_device_revoked_after_the_backup_stays_revoked(installation: Installat
     restore(home, file, now=LATER)
     lived = World(home.engine())
     assert [d.revoked_at is not None for d in lived.registry.list()] == [True]
+    lived.close()
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_staff_are_as_they_were_last_nobody_is_signed_in_and_the_audit_goes_on(
+    installation: Installation, tmp_path: Path, database: str
+) -> None:
+    home, file = installation(database), tmp_path / "f"
+    world = World(home.migrated()).with_network()
+    world.books_parcel()
+    accounts = StaffAccounts(world.store, b"k" * 32)
+    for user in ("ann", "eve"):
+        opened_by = accounts.use_link(accounts.add(user, role=Role.SUPPORT, by=None), "many bags of tea")
+    write_backup(home, file, now=NOON)
+    accounts.revoke("eve", by=None)
+    accounts.change_role("ann", Role.COURIER, site=None, by=None)
+    head = Audit(world.store).head()
+    world.close()
+    restore(home, file, now=LATER)
+    lived = World(home.engine())
+    accounts, audit = StaffAccounts(lived.store, b"k" * 32), Audit(lived.store)
+    assert [(one.role, one.revoked_at is not None) for one in accounts.everybody()] == [
+        (Role.COURIER, False),
+        (Role.SUPPORT, True),
+    ]
+    assert accounts.session(opened_by.token) is None
+    assert audit.verify([head]) == head
+    assert accounts.sign_in("ann", "many bags of tea")
+    assert isinstance(audit.verify([head]), Head)
     lived.close()
 
 

@@ -17,9 +17,23 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from tracker.domain.errors import LastscanError, StoreError
+from tracker.store.audit import AuditChain
 from tracker.store.engine import open_engine, sqlite_url
 from tracker.store.migrations import known_schemas, schema_of, upgrade
-from tracker.store.schema import devices, facts, outbox, people, pieces
+from tracker.store.schema import (
+    audit,
+    devices,
+    facts,
+    outbox,
+    people,
+    pieces,
+    staff,
+    staff_challenges,
+    staff_links,
+    staff_passkeys,
+    staff_recovery,
+    staff_sessions,
+)
 from tracker.store.settings import NUMBER_KEY, NUMBERED, Meta
 
 NUMBERS_SKIPPED = 100_000
@@ -283,12 +297,15 @@ class Since:
 def step_ahead(restored: Refilled, now: datetime) -> Since:
     """Raises the generation, and sees to it that what happened after the backup is neither forgotten nor done twice.
 
-    Where the database before can be read and is the same installation later on, its notices, numbers given out and
-    revoked devices are taken over. Otherwise `NUMBERS_SKIPPED` numbers are left out.
+    Where the database before can be read and is the same installation later on, its notices, numbers given out,
+    revoked devices, accounts of staff and audit are taken over. Otherwise `NUMBERS_SKIPPED` numbers are left out.
+    Nobody of staff stays signed in.
     """
     fresh, before = Meta(restored.connection), restored.before
     earlier = Meta(before) if before is not None else None
     generation = fresh.raise_generation(now, above=earlier.generation if earlier else 0)
+    for table in (staff_sessions, staff_links, staff_challenges):
+        restored.connection.execute(sa.delete(table))
     if before is None or earlier is None or not _is_later(before, restored.connection):
         numbered = int(fresh.get(NUMBERED) or 0)
         if numbered:
@@ -296,10 +313,31 @@ def step_ahead(restored: Refilled, now: datetime) -> Since:
         return Since(known=False, generation=generation)
     fresh.skip_numbers(NUMBERED, int(earlier.get(NUMBERED) or 0))
     _take_over_outbox(before, restored.connection)
+    _take_over_staff(before, restored.connection)
+    _take_over_audit(before, restored.connection)
     for row in before.execute(sa.select(devices.c.dev, devices.c.revoked_at).where(devices.c.revoked_at.isnot(None))):
         still = sa.update(devices).where(devices.c.dev == row.dev, devices.c.revoked_at.is_(None))
         restored.connection.execute(still.values(revoked_at=row.revoked_at))
     return Since(known=True, generation=generation)
+
+
+def _take_over_staff(before: sa.Connection, restored: sa.Connection) -> None:
+    """Whoever was revoked or given another role after the backup stays so."""
+    for table in (staff_passkeys, staff_recovery, staff):
+        restored.execute(sa.delete(table))
+    for table in (staff, staff_passkeys, staff_recovery):
+        for row in before.execute(sa.select(table)):
+            restored.execute(sa.insert(table).values(**row._mapping))
+
+
+def _take_over_audit(before: sa.Connection, restored: sa.Connection) -> None:
+    """What was done after the backup goes on the chain where it was, if it is the same chain."""
+    head = AuditChain(restored).head()
+    same = before.execute(sa.select(audit.c.hash).where(audit.c.n == head.n)).scalar()
+    if head.n and same != head.hash:
+        return
+    for row in before.execute(sa.select(audit).where(audit.c.n > head.n).order_by(audit.c.n)):
+        restored.execute(sa.insert(audit).values(**row._mapping))
 
 
 def _is_later(before: sa.Connection, restored: sa.Connection) -> bool:
