@@ -48,6 +48,15 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What changed since a position. `network` is another one once departures or facilities are."""
+
+    position: int
+    changed: tuple[str, ...] | None  # numbers; None: too many to tell
+    network: int
+
+
+@dataclass(frozen=True, slots=True)
 class FacilityLoad:
     facility: Facility
     pieces_here: int
@@ -121,6 +130,8 @@ class Backlog:
     facts: int
     swept_until: datetime
 
+
+_NEWS_AT_ONCE = 500
 
 _LOOKED_BACK = 200_000
 """How many facts what is usual at a place is read from; at most."""
@@ -236,6 +247,18 @@ class Queries:
         """Changes in the order they were committed; a reader that goes on from the last `seq` misses none."""
         with self._store.reading() as tx:
             return [Update(*changed) for changed in tx.timelines.updates_after(seq, limit)]
+
+    def news(self, since: int | None) -> News:
+        """What changed since a position, for who keeps what was true then; None: only where things are now."""
+        with self._store.reading() as tx:
+            rows = tx.timelines.updates_after(since, _NEWS_AT_ONCE) if since is not None else []
+            whole = since is not None and len(rows) < _NEWS_AT_ONCE
+            position = rows[-1][0] if rows and whole else since if whole and since is not None else None
+            return News(
+                position=position if position is not None else tx.timelines.last_update(),
+                changed=tuple(number for _, number in rows) if whole else None,
+                network=hash(tx.network.versions()),
+            )
 
     # everything
 

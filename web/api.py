@@ -13,6 +13,7 @@ from tracker.domain.errors import BadBookingError
 from tracker.domain.network import Facility
 from web import places
 from web.booking_form import BadFormError, NotJsonError, read_booking
+from web.kept import KeptAnswers
 from web.language import spoken
 from web.limits import Lookups
 from web.problems import problem
@@ -24,6 +25,7 @@ from web.view import reason, window_of
 
 def api(queries: Queries, bookings: Bookings, lookups: Lookups) -> Blueprint:
     routes = Blueprint("api", __name__)
+    kept: KeptAnswers[tuple[bytes, str]] = KeptAnswers(queries)
 
     @routes.post("/api/v1/shipments")
     @takes_no_cookie
@@ -63,11 +65,21 @@ def api(queries: Queries, bookings: Bookings, lookups: Lookups) -> Blueprint:
     @routes.get("/api/v1/shipments/<number>")
     def shipment(number: str) -> Response:
         charge(lookups)
-        card = queries.card(number[:64])
-        if card is None:
+        known = number[:64]
+
+        def made() -> tuple[str, tuple[bytes, str]] | None:
+            card = queries.card(known)
+            if card is None:
+                return None
+            body = msgspec.json.encode(_shown(card)) + b"\n"
+            return card.number, (body, hashlib.sha256(body).hexdigest()[:32])
+
+        found = kept.get((known, spoken().tag), made)
+        if found is None:
             return problem("not-found", "No shipment is known by this number.")
-        answer = _json(_shown(card), 200)
-        answer.add_etag()
+        body, etag = found
+        answer = Response(body, 200, mimetype="application/json")
+        answer.set_etag(etag)
         answer.headers["Cache-Control"] = "private, no-cache"
         answer.vary.add("Accept-Language")
         return answer.make_conditional(request)  # type: ignore[return-value]

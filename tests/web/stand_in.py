@@ -34,7 +34,7 @@ from tracker.domain.rules.missed_connection import LEFT_BEHIND
 from tracker.domain.shipment import PieceKind
 from tracker.domain.timeline import State
 from tracker.domain.why import because
-from tracker.queries import FacilityLoad, Overview, RecentScan, Update
+from tracker.queries import FacilityLoad, News, Overview, RecentScan, Update
 
 NOON = datetime(2026, 11, 21, 18, 5, tzinfo=UTC)  # noon in Dallas
 
@@ -371,6 +371,11 @@ class House:
         with self._lock:
             self.reads += 1
             return self._updates[seq : seq + limit]
+
+    def news(self, since: int | None) -> News:
+        with self._lock:
+            changed = tuple(update.number for update in self._updates[since:]) if since is not None else None
+            return News(len(self._updates), changed, 0)
 
     def healthy(self) -> dict[str, bool | int | float | str]:
         return {"database": True, "facts_to_fold": 0}

@@ -359,9 +359,7 @@ class Timelines:
 
     def updates_after(self, seq: int, limit: int) -> list[tuple[int, str]]:
         """Which pieces changed, by number, after this place in the log of updates."""
-        query = sa.select(updates.c.seq, pieces.c.number).join(pieces, pieces.c.id == updates.c.piece)
-        later = query.where(updates.c.seq > seq).order_by(updates.c.seq).limit(limit)
-        return [(row[0], row[1]) for row in self._connection.execute(later)]
+        return [(row[0], row[1]) for row in self._connection.execute(_UPDATES_AFTER, {"after": seq, "most": limit})]
 
     def last_update(self) -> int:
         return self._connection.execute(_LAST_UPDATE).scalar() or 0
@@ -432,6 +430,13 @@ _TROUBLED = (
     sa.select(pieces.c.number, timelines.c.judgement)
     .join(timelines, timelines.c.piece == pieces.c.id)
     .where(pieces.c.id.in_(sa.select(irregularities.c.piece).where(irregularities.c.cleared_at.is_(None))))
+)
+_UPDATES_AFTER = (
+    sa.select(updates.c.seq, pieces.c.number)
+    .join(pieces, pieces.c.id == updates.c.piece)
+    .where(updates.c.seq > sa.bindparam("after"))
+    .order_by(updates.c.seq)
+    .limit(sa.bindparam("most"))
 )
 _LAST_UPDATE = sa.select(sa.func.max(updates.c.seq))
 _PROGRESS = sa.select(timelines.c.piece, timelines.c.progress).where(among(timelines.c.piece))
