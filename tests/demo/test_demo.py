@@ -92,7 +92,7 @@ def test_a_notice_sent_twice_breaks_the_promise(copy: Copy) -> None:
     columns = [row[1] for row in database.execute("PRAGMA table_info(proofs)")]
     cursor = database.execute("SELECT * FROM proofs WHERE outcome = 'accepted' LIMIT 1")
     planted = dict(zip(columns, cursor.fetchone(), strict=True)) | {
-        "pos": 10_000,
+        "n": 10_000,
         "attempt": 99,
         "prev": "planted",
         "hash": "planted",

@@ -69,10 +69,10 @@ def test_the_command_prints_what_others_rely_on() -> None:
 
 
 def test_a_violation_ends_with_one_and_the_line_that_replays_it() -> None:
-    with MUTANTS["freed_on_puback"].planted():
+    with MUTANTS["the_tracker_is_not_told"].planted():
         ran = CliRunner().invoke(command, ["--seeds", "1:2", "--processes", "1", "--only", "none", "--json"])
     assert ran.exit_code == 1
-    assert json.loads(ran.stdout)["violations"][0]["invariant"] == "I6"
+    assert json.loads(ran.stdout)["violations"][0]["invariant"] == "I8"
     assert "lastscan simulate --seeds 1:2 --only none" in ran.stderr
 
 
