@@ -42,6 +42,7 @@ COMMANDS = {
     "bench": "bench",
     "simulate": "simulate",
     "prove": "prove",
+    "notices": "notices",
     "proofs": "proofs",
     "replay": "replay",
     "learn": "replay",

@@ -262,6 +262,13 @@ class DeliveryStore:
             return "undecided"
         return "said" if any(row.handed_at is not None for row in rows) else "unsaid"
 
+    def about(self, causes: Sequence[str]) -> list[Delivery]:
+        """How those of these causes stand, in the order they were planned."""
+        d = deliveries.c
+        query = sa.select(*_HELD).where(d.cause.in_(causes)).order_by(d.planned_at, d.id)
+        with self._reading.connect() as tx:
+            return [_delivery(row) for row in tx.execute(query).mappings()]
+
     # Figures
 
     def idle(self, now: datetime) -> bool:

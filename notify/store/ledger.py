@@ -44,11 +44,11 @@ class Ledger:
                 links: dict[str, Value] = {"n": row["n"], "prev": row["prev"], "hash": row["hash"]}
                 yield _proof(row).said() | links
 
-    def proofs(self, *, notices: Sequence[str] | None = None) -> list[Proof]:
-        """All of them, or those of these notices."""
+    def proofs(self, *, deliveries: Sequence[str] | None = None) -> list[Proof]:
+        """All of them, or those of these deliveries."""
         query = sa.select(proofs).order_by(proofs.c.n)
-        if notices is not None:
-            query = query.where(proofs.c.notice.in_(notices))
+        if deliveries is not None:
+            query = query.where(proofs.c.delivery.in_(deliveries))
         with self._reading.connect() as tx:
             return [_proof(row) for row in tx.execute(query).mappings()]
 

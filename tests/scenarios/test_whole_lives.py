@@ -1,13 +1,16 @@
 """One parcel and one bag from booking to the customer's hands: every piece of the machine is the real one."""
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from lastscan import mailbox
+from lastscan.cli import lastscan
 from notify.channels.email.channel import EmailChannel
 from notify.channels.email.settings import MailServer, MailSettings
 from notify.dispatch import Clocks, Dispatcher
@@ -179,3 +182,19 @@ def test_a_bag_misses_its_connection_xiaoming_is_told_once_in_chinese_and_it_com
     told = sorted((notice.kind, notice.outcome) for notice in card.notices)
     assert told == [("delivered", "accepted"), ("missed_connection", "accepted")]
     assert len(life.letters()) == 2
+
+
+def test_why_somebody_was_told_can_be_asked_by_number(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = life.world.books_parcel()
+    life.goes_on()
+    monkeypatch.setenv("DATABASE_URL", life.world.engine.url.render_as_string(hide_password=False))
+    asked = CliRunner().invoke(lastscan, ["notices", number])
+    assert asked.exit_code == 0, asked.output
+    assert "nothing was owed" in asked.output
+    for kind, site, hours in ((Kind.OUT_FOR_DELIVERY, "bos-st", 22.0), (Kind.DELIVER, "bos-st", 24.5)):
+        life.scanned(number, kind, site, hours)
+    told = json.loads(CliRunner().invoke(lastscan, ["notices", number, "--json"]).output)
+    assert [(notice["kind"], notice["outcome"]) for notice in told][-1] == ("delivered", "accepted")
+    (delivery,) = told[-1]["deliveries"]
+    assert [(proof["outcome"], proof["why"]) for proof in delivery["proofs"]] == [("accepted", "the provider took it")]
+    assert delivery["proofs"][0]["evidence"]
