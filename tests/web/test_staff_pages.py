@@ -89,6 +89,15 @@ def test_each_role_gets_where_its_acts_lead_and_nowhere_else(house: StaffHouse, 
     assert asked > 15
 
 
+def test_who_may_not_is_told_to_ask_somebody_else(house: StaffHouse) -> None:
+    assert "Ask somebody else who may" in house.client(Role.SUPPORT).get("/staff/people").text
+
+
+def test_without_accounts_there_are_no_pages_of_staff(client: FlaskClient) -> None:
+    assert client.get("/staff/sign-in").status_code == 404
+    assert client.get("/design").status_code == 200
+
+
 def test_a_view_in_the_rooms_of_staff_that_says_nothing_is_for_nobody(house: StaffHouse) -> None:
     for room in ROOMS:
         house.app.add_url_rule(f"{room}/forgotten", room, lambda: "open")
