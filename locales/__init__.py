@@ -80,10 +80,14 @@ class Words:
 
     def why(self, why: Why, places: Mapping[str, Facility]) -> str:
         """The reason as a sentence: instants in the local time of its `facility`, places by their names."""
+        return self.say(why.sentence, **self.facts(why, places))
+
+    def facts(self, why: Why, places: Mapping[str, Facility]) -> dict[str, str]:
+        """What fills the reason, each by its name, as it stands in its sentence."""
         given = why.values
         here = places.get(given.get("facility", ""))
         zone = here.zone if here is not None else "UTC"
-        return self.say(why.sentence, **{name: self._fact(name, value, places, zone) for name, value in given.items()})
+        return {name: self._fact(name, value, places, zone) for name, value in given.items()}
 
     def _fact(self, name: str, value: str, places: Mapping[str, Facility], zone: str) -> str:
         if name.endswith(("_at", "_by")):

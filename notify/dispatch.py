@@ -12,7 +12,7 @@ import structlog
 from notify import routing
 from notify.channel import Channel, Message, UnsayableError
 from notify.delivery import Accepted, Delivery, ForGood, Later, Outcome, Said, Settlement, State
-from notify.owed import EXPIRED, OVERTAKEN, STANDS, UNSAID, Outbox, OwedNotice
+from notify.owed import EXPIRED, OVERTAKEN, STANDS, SUPERSEDED, UNSAID, Outbox, OwedNotice
 from notify.pace import UNPACED, Pace
 from notify.preferences import Preferences
 from notify.proofs import UNSENT, Sent, address_digest, proof_of
@@ -87,7 +87,7 @@ class Dispatcher:
 
     def plan(self) -> int:
         """Decides by which channel each notice goes that is newly owed; how many there were."""
-        owed = self._outbox.unplanned()
+        owed = self._outbox.unplanned(by=self._clocks.business.now())
         if not owed:
             return 0
         planned = [one for notice in owed if (one := routing.plan(notice, self._channels)) is not None]
@@ -219,13 +219,14 @@ class Dispatcher:
                 return None
             if said == "undecided":
                 due_at = self._clocks.real() + SOON
-                return Settlement(State.RETRY, "waits for what it takes back to be sent or not", due_at=due_at)
+                return Settlement(State.RETRY, "waits for what it answers to be sent or not", due_at=due_at)
         if delivery.handed_at is not None:
             why = f"no answer; not repeated, because it is {verdict}"
             return Settlement(State.UNKNOWN, why, handed_at=delivery.handed_at)
         reasons = {
             OVERTAKEN: (State.CANCELLED, "it is no longer true"),
-            UNSAID: (State.CANCELLED, "what it takes back was never told"),
+            SUPERSEDED: (State.SUPERSEDED, "a newer notice says more"),
+            UNSAID: (State.CANCELLED, "what it answers was never told"),
             EXPIRED: (State.EXPIRED, "it came too late to be of use"),
         }
         state, why = reasons.get(verdict, (State.CANCELLED, f"the tracker says: {verdict}"))

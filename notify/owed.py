@@ -6,10 +6,10 @@ from typing import Protocol
 
 from tracker.outbox import OwedNotice, Recipient
 
-__all__ = ["EXPIRED", "OVERTAKEN", "STANDS", "UNSAID", "Outbox", "OwedNotice", "Recipient"]
+__all__ = ["EXPIRED", "OVERTAKEN", "STANDS", "SUPERSEDED", "UNSAID", "Outbox", "OwedNotice", "Recipient"]
 
-STANDS, OVERTAKEN, EXPIRED, UNSAID = "stands", "overtaken", "expired", "unsaid"
-"""What `Outbox.verdict` answers. UNSAID: it takes back what the tracker has not heard was ever told."""
+STANDS, OVERTAKEN, EXPIRED, UNSAID, SUPERSEDED = "stands", "overtaken", "expired", "unsaid", "superseded"
+"""What `Outbox.verdict` answers. UNSAID: it answers what the tracker has not heard was ever told."""
 
 
 class Outbox(Protocol):
@@ -18,14 +18,14 @@ class Outbox(Protocol):
     Every call is one transaction of its own and may be repeated.
     """
 
-    def unplanned(self, limit: int = 500) -> list[OwedNotice]: ...
+    def unplanned(self, limit: int = 500, *, by: datetime | None = None) -> list[OwedNotice]: ...
 
     def planned(self, ids: Sequence[str]) -> None: ...
 
     def notice(self, id: str) -> OwedNotice | None: ...
 
     def verdict(self, id: str, now: datetime) -> str:
-        """Whether it should still be told at this business time: stands, overtaken, expired or unsaid."""
+        """Whether it should still be told at this business time: stands, overtaken, superseded, expired or unsaid."""
         ...
 
     def told(self, outcomes: Sequence[tuple[str, str]]) -> None:

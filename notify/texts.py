@@ -32,6 +32,7 @@ class Text:
 
 def write(notice: OwedNotice, spoken: Words, *, reply: bool = False) -> Text:
     """The words of the notice's kind. `reply`: whether somebody reads an answer to it."""
+    zone, quotes = notice.destination.zone, notice.quotes
     said = (
         _environment()
         .get_template(f"{notice.kind}.jinja")
@@ -43,10 +44,14 @@ def write(notice: OwedNotice, spoken: Words, *, reply: bool = False) -> Text:
                 "number": one_line(notice.number),
                 "why": spoken.why(notice.why, notice.places),
                 "place": spoken.place(notice.destination),
-                "window": spoken.window(*notice.window, notice.destination.zone) if notice.window else "",
+                "facts": spoken.facts(notice.why, notice.places),
+                "window": spoken.window(*notice.window, zone) if notice.window else "",
+                "before": spoken.window(*notice.before, zone) if notice.before else "",
                 "departure": _departure(notice.departure, spoken) if notice.departure else "",
                 "run": _run(notice.departure or ""),
                 "of": (notice.withdraws or "").partition(":")[0],
+                "quote": spoken.why(quotes.why, notice.places) if quotes is not None else "",
+                "said_at": spoken.instant(quotes.said_at, notice.recipient.zone) if quotes is not None else "",
                 "missed": _run(notice.why.values.get("departure", "")),
             }
         )

@@ -12,7 +12,8 @@ from tracker.domain.handling import EventKey, HandlingEvent, Kind, scan_key
 from tracker.domain.itinerary import Foreseen, Itinerary, Plan, Replan, leg_on
 from tracker.domain.judge import judge
 from tracker.domain.network import Departure, Facility, FacilityKind, Mode
-from tracker.domain.notices import Judgement
+from tracker.domain.notices import Judgement, Notice, Said
+from tracker.domain.owed import notices_owed
 from tracker.domain.rules import Irregularity, IrregularityKind, irregularities
 from tracker.domain.shipment import Goods, Piece, PieceKind
 from tracker.domain.situation import Situation
@@ -210,6 +211,14 @@ class Story:
 
     def judged(self, when: str = "23:00", *, day: int = 0) -> Judgement:
         return judge(self.situation(when, day=day))
+
+    def owes(
+        self, before: "Story | None" = None, when: str = "23:00", *, day: int = 0, said: tuple[Said, ...] = ()
+    ) -> tuple[Notice, ...]:
+        """What is owed as judged then, after the story that was known before."""
+        judged = before.judged(when, day=day) if before is not None else None
+        now, zone = at(when, day=day), FACILITIES[self.piece.destination].zone
+        return notices_owed(judged, self.judged(when, day=day), self.piece, now=now, zone=zone, said=said)
 
     def found(self, when: str = "23:00", *, day: int = 0) -> tuple[Irregularity, ...]:
         """All that facts show went wrong, settled or not; that aside which time alone brings."""

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tracker.domain.network import Facility
-from tracker.domain.notices import NOTICE_RULES, NoticeKind, Urgency
-from tracker.domain.rules import BREAKS_THE_PLAN
+from tracker.domain.notices import NoticeKind, Quote, Urgency
+from tracker.domain.owed import stands
 from tracker.domain.shipment import PieceKind
-from tracker.domain.timeline import State
 from tracker.domain.why import Why
 from tracker.store import Store, Transaction
 from tracker.store.owed import OwedRow
@@ -43,7 +42,9 @@ class OwedNotice:
     why: Why
     window: tuple[datetime, datetime] | None
     departure: str | None
-    withdraws: str | None
+    withdraws: str | None  # the cause of the notice that it answers
+    before: tuple[datetime, datetime] | None  # the window they were told last
+    quotes: Quote | None  # what it corrects
     places: Mapping[str, Facility]
     owed_at: datetime
     expires_at: datetime
@@ -59,10 +60,10 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def unplanned(self, limit: int = 500) -> list[OwedNotice]:
-        """Notices nobody planned deliveries for yet, oldest first."""
+    def unplanned(self, limit: int = 500, *, by: datetime | None = None) -> list[OwedNotice]:
+        """Notices nobody planned deliveries for yet, oldest first; `by`: only those whose time has come by then."""
         with self._store.reading() as tx:
-            rows = tx.owed.unplanned(limit)
+            rows = tx.owed.unplanned(limit, by=by)
             places = tx.network.facilities() if rows else {}
             return [_owed(tx, row, places) for row in rows]
 
@@ -91,8 +92,8 @@ class Outbox:
             return _owed(tx, row, tx.network.facilities()) if row else None
 
     def verdict(self, id: str, now: datetime) -> str:
-        """Whether it may be sent now: `stands`, `expired`, `overtaken` (no longer true), or `unsaid` (it would take
-        back what was never told)."""
+        """Whether it may be sent now: `stands`, `expired`, `overtaken` (no longer true), `superseded` (a newer notice
+        says more), or `unsaid` (it answers what was never told)."""
         with self._store.reading() as tx:
             row = tx.owed.find(id)
             if row is None:
@@ -112,35 +113,24 @@ def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
     standing = tx.timelines.standing(row.piece)
     if standing is None:
         return "overtaken"
-    delivered = standing.progress.state is State.DELIVERED
-    match row.notice.kind:
-        case NoticeKind.DELIVERED:
-            return "stands" if delivered else "overtaken"
-        case NoticeKind.OUT_FOR_DELIVERY:
-            return "stands" if standing.progress.state is State.OUT_FOR_DELIVERY else "overtaken"
-        case NoticeKind.MISSED_CONNECTION | NoticeKind.LEG_CANCELLED:
-            subject = row.cause.rsplit(":", 1)[1]
-            open_now = any(i.subject == subject and i.open for i in standing.judgement.irregularities)
-            return "stands" if open_now and not delivered else "overtaken"
-        case NoticeKind.CONNECTION_AT_RISK:
-            name = row.cause.rsplit(":", 1)[1]
-            open_now = any(warned.name == name and warned.open for warned in standing.judgement.warned)
-            return "stands" if open_now else "overtaken"
-        case NoticeKind.WITHDRAWN:
-            subject = row.cause.rsplit(":", 1)[1].partition("#")[0]
-            if any(i.subject == subject and i.kind in BREAKS_THE_PLAN for i in standing.judgement.irregularities):
-                return "overtaken"  # what it takes back is true again
-            if any(warned.departure == subject and warned.open for warned in standing.judgement.warned):
-                return "overtaken"
-            told = tx.owed.outcome_of(row.notice.withdraws or "", row.person)
-            return "stands" if told in ("accepted", "unknown") else "unsaid"
+    piece, _ = tx.booked.piece(row.piece)
+    if not stands(row.notice, standing.judgement, piece, now=now):
+        return "overtaken"
+    if tx.owed.superseded(row):
+        return "superseded"
+    if row.notice.withdraws is not None:
+        told = tx.owed.outcome_of(row.notice.withdraws, row.person)
+        return "stands" if told in ("accepted", "unknown") else "unsaid"
+    return "stands"
 
 
 def _owed(tx: Transaction, row: OwedRow, places: dict[str, Facility]) -> OwedNotice:
     piece, _ = tx.booked.piece(row.piece)
     who, _ = tx.booked.consignee(row.piece)
     destination = places.get(piece.destination) or Facility(piece.destination)
-    named = {*row.notice.why.values.values(), piece.origin, piece.destination}
+    quotes = row.notice.quotes
+    said = quotes.why.values.values() if quotes is not None else ()
+    named = {*row.notice.why.values.values(), *said, piece.origin, piece.destination}
     return OwedNotice(
         id=row.id,
         kind=row.notice.kind,
@@ -156,10 +146,12 @@ def _owed(tx: Transaction, row: OwedRow, places: dict[str, Facility]) -> OwedNot
         window=row.notice.window,
         departure=row.notice.departure,
         withdraws=row.notice.withdraws,
+        before=row.notice.before,
+        quotes=row.notice.quotes,
         places={code: place for code, place in places.items() if code in named},
         owed_at=row.owed_at,
         expires_at=row.expires_at,
-        urgency=NOTICE_RULES[row.notice.kind].urgency,
+        urgency=row.notice.urgency or row.notice.rule.urgency,
         channels=row.channels,
         recipient=Recipient(who.pseudonym, who.name, who.email, who.phone, who.language, who.zone or destination.zone),
         evidence=tuple(map(str, row.notice.evidence)),

@@ -22,16 +22,26 @@ from web.language import OWN_NAMES
 from web.same_origin import takes_no_cookie
 
 KINDS: dict[NoticeKind, str] = {
+    NoticeKind.BOOKED: sentence("Mails that a parcel or bag was booked, handed in, or let go by customs"),
+    NoticeKind.ETA_CHANGED: sentence("Mails that a parcel or bag comes at another time, late, or lies too long"),
     NoticeKind.OUT_FOR_DELIVERY: sentence("Mails that a parcel or bag is out for delivery"),
     NoticeKind.DELIVERED: sentence("Mails that a parcel or bag was delivered"),
+    NoticeKind.READY_FOR_PICKUP: sentence("Mails that a parcel or bag waits to be picked up"),
     NoticeKind.MISSED_CONNECTION: sentence("Mails that a parcel or bag missed its connection"),
+    NoticeKind.DAMAGED: sentence("Mails that a parcel or bag was damaged"),
+    NoticeKind.RETURNING: sentence("Mails that a parcel or bag goes back to the sender"),
 }
 """What a link is about, in words: of every kind that is left by itself."""
 
 TOLD: dict[NoticeKind, str] = {
+    NoticeKind.BOOKED: sentence("It was booked, handed in, or let go by customs"),
+    NoticeKind.ETA_CHANGED: sentence("It comes at another time, is late, or lies too long"),
     NoticeKind.OUT_FOR_DELIVERY: sentence("It is out for delivery"),
     NoticeKind.DELIVERED: sentence("It was delivered"),
+    NoticeKind.READY_FOR_PICKUP: sentence("It waits to be picked up"),
     NoticeKind.MISSED_CONNECTION: sentence("It missed a connection, may miss one, or makes it after all"),
+    NoticeKind.DAMAGED: sentence("It was damaged"),
+    NoticeKind.RETURNING: sentence("It goes back to the sender"),
 }
 """The same, as lines of the page of all wishes."""
 

@@ -188,7 +188,7 @@ class _Conductor:
         return backlog.facts == 0 and backlog.swept_until >= now
 
     def _notices_idle(self) -> bool:
-        return self._deliveries.idle(datetime.now(UTC)) and not self._outbox.unplanned(1)
+        return self._deliveries.idle(datetime.now(UTC)) and not self._outbox.unplanned(1, by=self.clock.now())
 
     # --- for ever ---
 

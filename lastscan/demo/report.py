@@ -54,7 +54,7 @@ def _report(home: Path, engine: sa.Engine) -> dict[str, Any]:
         for i in card.irregularities
         if i.kind is IrregularityKind.MISSED_CONNECTION
     }
-    waiting = len(Outbox(store).unplanned(10_000))
+    waiting = len(Outbox(store).unplanned(10_000, by=clock_of(home).now()))
     return {
         "shipments": len({row["shipment"] for row in booked}),
         "pieces": len(booked),

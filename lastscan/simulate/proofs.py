@@ -14,6 +14,8 @@ from tracker.store import Store
 
 Ask = Callable[..., list[Any]]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _KINDS = """
 book accept arrive unload unpack customs_in customs_out sort hold release pack load depart out_for_delivery attempt
 ready_for_pickup deliver return damage replan void
@@ -47,9 +49,10 @@ def next_due(ask: Ask) -> datetime | None:
     return None if due is None else _instant(due)
 
 
-def check_outboxes(ask: Ask) -> None:
+def check_outboxes(ask: Ask, now: datetime) -> None:
     """I8: nothing is owed and not planned, planned and not settled, settled and not reported."""
-    if unplanned := ask("SELECT count(*) FROM outbox WHERE NOT planned")[0][0]:
+    due = (now - _EPOCH) // timedelta(microseconds=1)
+    if unplanned := ask("SELECT count(*) FROM outbox WHERE NOT planned AND not_before <= ?", due)[0][0]:
         raise BrokenError("I8", f"{unplanned} notices are not planned")
     waiting, state = ask("SELECT count(*), min(state) FROM deliveries WHERE due_at IS NOT NULL")[0]
     if waiting:
@@ -114,7 +117,8 @@ def check_notices(oracle: Oracle, ask: Ask, *, remembers_keys: bool) -> None:
             raise BrokenError("I5", f"{address} was told {times} times: {cause}")
     for address in {address for _, address in oracle.shown}:
         told = [cause for cause, whom in oracle.shown if whom == address and cause.startswith("delivered:")]
-        if len(told) > 1:
+        taken_back = [cause for cause in told if (f"correction:{cause}", address) in oracle.shown]
+        if len(told) > 1 + len(taken_back):
             raise BrokenError("I5", f"{address} was told of one hand-over for several causes: {told}")
     failed = ask(
         "SELECT d.cause, d.attempts, p.email FROM deliveries d"
@@ -130,8 +134,8 @@ def check_notices(oracle: Oracle, ask: Ask, *, remembers_keys: bool) -> None:
         raise BrokenError("I5", f"owed twice: {twice[0]}")
     rows = ask(
         "SELECT p.number, o.outcome, d.state, d.why FROM timelines t JOIN pieces p ON p.id = t.piece"
-        " LEFT JOIN outbox o ON o.piece = p.id AND o.kind = 'delivered' LEFT JOIN deliveries d ON d.notice = o.id"
-        " WHERE t.state = 'delivered'"
+        " LEFT JOIN outbox o ON o.piece = p.id AND o.kind IN ('delivered', 'returned')"
+        " LEFT JOIN deliveries d ON d.notice = o.id WHERE t.state = 'delivered'"
     )
     for number, outcome, state, why in rows:
         if outcome is None:
@@ -162,4 +166,4 @@ def _difference(was: str, now: str) -> str:
 
 
 def _instant(micros: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return _EPOCH + timedelta(microseconds=micros)

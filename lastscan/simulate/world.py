@@ -386,7 +386,7 @@ class World:
             self.time.now += max(0.001, seconds + 0.001)
             self.trackers[0].finish()
         self._look()
-        proofs.check_outboxes(ask)
+        proofs.check_outboxes(ask, self.clock.now())
         proofs.check_timelines(ask, [number for number in self.numbers if number not in self._unbooked])
         proofs.check_notices(self.oracle, ask, remembers_keys=self.provider.remembers_keys)
         if self.time.seed % FOLDED_AGAIN == 0:

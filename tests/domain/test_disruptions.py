@@ -30,7 +30,8 @@ from tracker.domain.itinerary import Replan, leg_on
 from tracker.domain.judge import Stranded, stranded
 from tracker.domain.movements import known
 from tracker.domain.network import ClosureWord, closures
-from tracker.domain.notices import Notice, NoticeKind, notices_owed
+from tracker.domain.notices import Notice, NoticeKind
+from tracker.domain.owed import BREAKS
 from tracker.domain.rules import IrregularityKind, irregularities
 from tracker.domain.situation import Situation
 
@@ -46,7 +47,7 @@ CALLED_OFF = AT_FRANKFURT.cancelled(LH860, "10:30")
 
 
 def owed(story: Story, before: Story | None = None) -> tuple[Notice, ...]:
-    return notices_owed(before.judged() if before else None, story.judged(), story.piece)
+    return tuple(notice for notice in story.owes(before) if notice.kind in BREAKS.values() or notice.withdraws)
 
 
 def replanned_leg(story: Story) -> str | None:

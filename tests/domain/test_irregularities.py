@@ -26,7 +26,6 @@ from tests.world import (
     rides_to_frankfurt,
 )
 from tracker.domain.handling import EventKey, Kind
-from tracker.domain.notices import TOLD_OF
 from tracker.domain.rules import DUTIES, IrregularityKind, irregularities, look_again_after
 from tracker.domain.shipment import Goods
 
@@ -38,7 +37,7 @@ def open_kinds(story: Story, when: str = "23:00", *, day: int = 0) -> set[Irregu
 
 
 def test_each_kind_says_who_must_act_and_whether_customers_hear_of_it() -> None:
-    assert set(DUTIES) == set(TOLD_OF) == set(IrregularityKind)
+    assert set(DUTIES) == set(IrregularityKind)
 
 
 # --- nobody handed it over ---

@@ -28,7 +28,8 @@ from tests.world import (
 from tracker.domain.handling import HandlingEvent, Kind
 from tracker.domain.itinerary import leg_on
 from tracker.domain.judge import judge, judge_again_at, next_leg, ready_again_at, stranded
-from tracker.domain.notices import NoticeKind, notices_owed
+from tracker.domain.notices import NoticeKind
+from tracker.domain.owed import notices_owed
 from tracker.domain.rules import IrregularityKind, irregularities
 from tracker.domain.rules.missed_connection import LEFT_BEHIND, SEEN_BEFORE, STILL_COMING_IN
 
@@ -217,8 +218,8 @@ def test_a_late_load_scan_shows_it_was_aboard_and_the_alert_is_withdrawn() -> No
     before = LATE_IN.judged("11:51")
     after = LATE_IN.loads(LH860, "10:58").judged("12:30")
     assert after.irregularities == ()
-    owed = notices_owed(before, after, ADAS_BAG)
-    assert [(n.kind, n.withdraws) for n in owed] == [
+    owed = notices_owed(before, after, ADAS_BAG, now=at("12:30"))
+    assert [(n.kind, n.withdraws) for n in owed if n.withdraws] == [
         (NoticeKind.WITHDRAWN, f"missed_connection:{ADAS_BAG.name}:{LH860.name}")
     ]
 
@@ -277,7 +278,7 @@ def test_a_cause_found_further_up_does_not_take_the_alert_back() -> None:
     """First it seems only LH860 was missed; then we learn that LH991 had left without it already."""
     one = Story(ADAS_BAG).left(LH860, "11:00").scan(Kind.SORT, AMS, "11:30")
     other = one.left(LH991, "09:00")
-    owed = notices_owed(one.judged(), other.judged(), ADAS_BAG)
+    owed = other.owes(before=one)
     assert [n.kind for n in owed] == [NoticeKind.MISSED_CONNECTION]
 
 

@@ -23,14 +23,18 @@ from tests.world import (
 from tracker.domain.handling import HandlingEvent, Kind
 from tracker.domain.judge import judge
 from tracker.domain.network import Facility, FacilityKind
-from tracker.domain.notices import NOTICE_RULES, TOLD_OF, Notice, NoticeKind, Party, notices_owed
-from tracker.domain.rules import IrregularityKind
+from tracker.domain.notices import NOTICE_RULES, Notice, NoticeKind, Party
+from tracker.domain.owed import notices_owed
 
 MISSED = rides_to_frankfurt().left(LH860, "11:00").scan(Kind.SORT, FRA, "11:20")
 
 
 def owed(story: Story, before: Story | None = None) -> tuple[Notice, ...]:
-    return notices_owed(before.judged() if before else None, story.judged(), story.piece)
+    """What it owes, aside from what time alone brings and that it was handed in."""
+    return tuple(notice for notice in story.owes(before) if notice.kind not in BESIDE)
+
+
+BESIDE = (NoticeKind.PICKED_UP, NoticeKind.LATE, NoticeKind.LATE_PREDICTED, NoticeKind.STALLED)
 
 
 def kinds(notices: tuple[Notice, ...]) -> list[NoticeKind]:
@@ -39,7 +43,6 @@ def kinds(notices: tuple[Notice, ...]) -> list[NoticeKind]:
 
 def test_the_tables_leave_no_kind_out() -> None:
     assert set(NOTICE_RULES) == set(NoticeKind)
-    assert set(TOLD_OF) == set(IrregularityKind)
     assert all(rule.channels and rule.expires_after for rule in NOTICE_RULES.values())
 
 
@@ -126,7 +129,7 @@ def test_out_for_delivery_is_told_each_day_it_is_out_and_once_a_day() -> None:
 
 
 def test_what_came_back_from_its_round_is_not_told_as_out() -> None:
-    assert owed(OUT.scan(Kind.ATTEMPT, OSL_ST, "12:00")) == ()
+    assert kinds(owed(OUT.scan(Kind.ATTEMPT, OSL_ST, "12:00"))) == [NoticeKind.DELIVERY_ATTEMPTED]
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/Los_Angeles", "Europe/Oslo", "Pacific/Auckland"])
@@ -137,7 +140,7 @@ def test_a_day_is_the_day_where_the_van_is(zone: str) -> None:
     for story in (OUT, OUT.scan(Kind.OUT_FOR_DELIVERY, OSL_ST, "07:40")):
         moved = tuple(replace(event, happened_at=_local(event, zone)) for event in story.events)
         situation = replace(replace(story, events=moved).situation(day=1), facilities={"OSL-ST": place})
-        causes |= {notice.cause for notice in notices_owed(None, judge(situation), story.piece)}
+        causes |= {notice.cause for notice in notices_owed(None, judge(situation), story.piece, now=situation.now)}
     assert len(causes) == 1
 
 

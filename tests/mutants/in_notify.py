@@ -67,7 +67,7 @@ def planned_is_said_before_it_is_done(ground: Ground) -> None:
 
     def make(plan: Any) -> Any:
         def early(self: Dispatcher) -> int:
-            owed = self._outbox.unplanned()
+            owed = self._outbox.unplanned(by=self._clocks.business.now())
             self._outbox.planned([notice.id for notice in owed])
             planned = [one for n in owed if (one := notify.routing.plan(n, self._channels)) is not None]
             self._deliveries.plan(planned, self._clocks.real())

@@ -348,9 +348,10 @@ def a_cause_names_its_scan(ground: Ground) -> None:
     """Each scan that shows a hand-over is a reason to tell of it."""
 
     def make(owed: Any) -> Any:
-        def by_scan(before: Any, after: Any, piece: Any) -> Any:
+        def by_scan(before: Any, after: Any, piece: Any, **known: Any) -> Any:
             return tuple(
-                replace(notice, cause=f"{notice.cause}:{after.progress.scans}") for notice in owed(before, after, piece)
+                replace(notice, cause=f"{notice.cause}:{after.progress.scans}")
+                for notice in owed(before, after, piece, **known)
             )
 
         return by_scan

@@ -14,7 +14,8 @@ from notify.channels.email.letter import compose
 from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
 from tests.notify.world import ADA, AT, XIAOMING, owed
-from tracker.domain.notices import GOES_AFTER_ALL, NoticeKind
+from tracker.domain.notices import NoticeKind
+from tracker.domain.owed import GOES_AFTER_ALL
 from tracker.domain.why import because
 
 LINK = "https://lastscan.example/u/" + "abcdefgh-_" * 7  # as long as real ones

@@ -42,7 +42,7 @@ HERE = Preferences(memory_engine(), b"a key")
 LINK = token(HERE)
 
 
-@given(address=st.emails(), kind=st.sampled_from(NoticeKind))
+@given(address=st.emails(), kind=st.sampled_from([kind for kind in NoticeKind if NOTICE_RULES[kind].left_with]))
 def test_every_link_opens_and_is_safe_in_an_address(address, kind):
     made = token(HERE, address, kind)
     assert re.fullmatch(r"[A-Za-z0-9_-]{50,80}", made)

@@ -11,13 +11,38 @@ from notify.channel import Message
 from notify.delivery import Accepted, Outcome
 from notify.owed import OwedNotice, Recipient
 from notify.store.schema import metadata
+from tracker.domain.eta import BY_ROUND
 from tracker.domain.network import Facility, FacilityKind
-from tracker.domain.notices import HANDED_OVER, NOT_MISSED, NOTICE_RULES, ON_THE_VAN, NoticeKind
+from tracker.domain.notices import NOTICE_RULES, NoticeKind, Quote
+from tracker.domain.owed import (
+    BOOKED_BY,
+    GOES_ON_WITH,
+    HANDED_BACK,
+    HANDED_IN,
+    HANDED_OVER,
+    LAID_READY,
+    LET_GO,
+    NEVER_SO,
+    NOT_MISSED,
+    ON_THE_VAN,
+    OVER_BY,
+)
+from tracker.domain.rules.attempt_failed import NOT_HANDED_OVER
 from tracker.domain.rules.connection_at_risk import AT_RISK
+from tracker.domain.rules.damaged import SEEN_DAMAGED
+from tracker.domain.rules.dwelling import TOO_LONG
+from tracker.domain.rules.held_at_customs import BY_CUSTOMS
+from tracker.domain.rules.held_for_address import NO_SUCH_DOOR
+from tracker.domain.rules.held_for_payment import UNPAID
+from tracker.domain.rules.late import PROMISE_PASSED
 from tracker.domain.rules.leg_cancelled import CANCELLED
+from tracker.domain.rules.lost import DECLARED_LOST
 from tracker.domain.rules.missed_connection import LEFT_BEHIND
+from tracker.domain.rules.returned import SENT_BACK
 from tracker.domain.shipment import PieceKind
-from tracker.domain.why import Why, because
+from tracker.domain.why import Facts, Why, because
+
+K = NoticeKind
 
 AT = datetime(2026, 11, 21, 1, 40, tzinfo=UTC)
 
@@ -34,22 +59,45 @@ XIAOMING = Recipient("person-xm", "王小明", "xiaoming@example.org", None, "zh
 MISSED = "LH716/2026-11-21"
 
 
-def why(kind: NoticeKind) -> Why:
-    match kind:
-        case NoticeKind.MISSED_CONNECTION:
-            facts = {"departure": MISSED, "facility": "LEJ", "left_at": AT, "seen_at": AT + timedelta(minutes=11)}
-            return because(LEFT_BEHIND, dict(facts))
-        case NoticeKind.CONNECTION_AT_RISK:
-            runs = {"departure": MISSED, "inbound": "LH991/2026-11-21"}
-            return because(AT_RISK, {**runs, "facility": "LEJ", "percent": 85})
-        case NoticeKind.LEG_CANCELLED:
-            return because(CANCELLED, {"departure": MISSED, "facility": "LEJ", "departs_at": AT})
-        case NoticeKind.OUT_FOR_DELIVERY:
-            return because(ON_THE_VAN, {"facility": "PVG", "out_at": AT})
-        case NoticeKind.DELIVERED:
-            return because(HANDED_OVER, {"facility": "PVG", "delivered_at": AT})
-        case NoticeKind.WITHDRAWN:
-            return because(NOT_MISSED, {"departure": MISSED})
+_HERE: Facts = {"facility": "PVG"}
+_RUN: Facts = {"departure": MISSED}
+
+WHY: dict[NoticeKind, Why] = {
+    K.BOOKED: because(BOOKED_BY, {"facility": "PVG", "origin": "AMS", "destination": "PVG", "due_by": AT}),
+    K.PICKED_UP: because(HANDED_IN, {"facility": "AMS", "handed_in_at": AT}),
+    K.ETA_CHANGED: because(BY_ROUND, {**_HERE, "departure": MISSED, "arrives_at": AT, "round_at": AT}),
+    K.OUT_FOR_DELIVERY: because(ON_THE_VAN, {**_HERE, "out_at": AT}),
+    K.DELIVERED: because(HANDED_OVER, {**_HERE, "delivered_at": AT}),
+    K.READY_FOR_PICKUP: because(LAID_READY, {**_HERE, "ready_at": AT, "kept_by": AT + timedelta(days=7)}),
+    K.PICKUP_REMINDER: because(LAID_READY, {**_HERE, "ready_at": AT, "kept_by": AT + timedelta(days=7)}),
+    K.DELIVERY_ATTEMPTED: because(NOT_HANDED_OVER, {**_HERE, "tried_at": AT}),
+    K.LATE: because(PROMISE_PASSED, {**_HERE, "due_by": AT}),
+    K.LATE_PREDICTED: because(OVER_BY, {**_HERE, "due_by": AT}),
+    K.STALLED: because(TOO_LONG, {"facility": "LEJ", "came_at": AT, "due_by": AT + timedelta(hours=12)}),
+    K.CONNECTION_AT_RISK: because(AT_RISK, {**_RUN, "inbound": "LH991/2026-11-21", "facility": "LEJ", "percent": 85}),
+    K.MISSED_CONNECTION: because(
+        LEFT_BEHIND, {**_RUN, "facility": "LEJ", "left_at": AT, "seen_at": AT + timedelta(minutes=11)}
+    ),
+    K.LEG_CANCELLED: because(CANCELLED, {**_RUN, "facility": "LEJ", "departs_at": AT}),
+    K.REPLANNED: because(GOES_ON_WITH, {"departure": "LH718/2026-11-22"}),
+    K.WITHDRAWN: because(NOT_MISSED, _RUN),
+    K.CUSTOMS_HOLD: because(BY_CUSTOMS, {**_HERE, "held_at": AT}),
+    K.CUSTOMS_RELEASED: because(LET_GO, {**_HERE, "released_at": AT}),
+    K.PAYMENT_DUE: because(UNPAID, {**_HERE, "held_at": AT}),
+    K.ADDRESS_PROBLEM: because(NO_SUCH_DOOR, {**_HERE, "held_at": AT}),
+    K.DAMAGED: because(SEEN_DAMAGED, {**_HERE, "seen_at": AT}),
+    K.LOST: because(DECLARED_LOST, {**_HERE, "declared_at": AT}),
+    K.RETURNING: because(SENT_BACK, {**_HERE, "sent_back_at": AT}),
+    K.RETURNED: because(HANDED_BACK, {"facility": "AMS", "returned_at": AT}),
+    K.CORRECTION: because(NEVER_SO),
+}
+"""Of each kind, a reason as the tracker gives it."""
+
+HAS_NO_WINDOW = frozenset(
+    {K.DELIVERED, K.READY_FOR_PICKUP, K.PICKUP_REMINDER, K.STALLED, K.CUSTOMS_HOLD, K.PAYMENT_DUE, K.ADDRESS_PROBLEM}
+    | {K.DAMAGED, K.LOST, K.RETURNING, K.RETURNED}
+)
+GOES_WITH = frozenset({K.MISSED_CONNECTION, K.LEG_CANCELLED, K.REPLANNED})
 
 
 def owed(
@@ -74,10 +122,12 @@ def owed(
         piece_kind=PieceKind.BAG if bag else PieceKind.PARCEL,
         origin=AMS,
         destination=PVG,
-        why=why(kind),
-        window=None if kind is NoticeKind.DELIVERED else window,
-        departure="LH718/2026-11-22" if kind in (NoticeKind.MISSED_CONNECTION, NoticeKind.LEG_CANCELLED) else None,
-        withdraws=withdraws,
+        why=WHY[kind],
+        window=None if kind in HAS_NO_WINDOW else window,
+        departure="LH718/2026-11-22" if kind in GOES_WITH else None,
+        withdraws="delivered:" if kind is K.CORRECTION and withdraws is None else withdraws,
+        before=(window[0] - timedelta(hours=5), window[1] - timedelta(hours=5)) if kind is K.ETA_CHANGED else None,
+        quotes=Quote(K.DELIVERED, WHY[K.DELIVERED], AT) if kind is K.CORRECTION else None,
         places=PLACES,
         owed_at=AT,
         expires_at=AT + NOTICE_RULES[kind].expires_after,
@@ -101,7 +151,7 @@ class TestOutbox:
     def owe(self, notice: OwedNotice) -> None:
         self.notices[notice.id] = notice
 
-    def unplanned(self, limit: int = 500) -> list[OwedNotice]:
+    def unplanned(self, limit: int = 500, *, by: datetime | None = None) -> list[OwedNotice]:
         return [notice for notice in self.notices.values() if notice.id not in self.plans][:limit]
 
     def planned(self, ids: Sequence[str]) -> None:

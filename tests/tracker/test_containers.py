@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.tracker.test_project import DEPARTED, Step, card, missed, tell, tell_late
+from tests.tracker.test_project import DEPARTED, Step, card, missed, standing_notices, tell, tell_late
 from tests.tracker.world import BAG_TAG, FEEDER, LATER, ONWARD, World, at
 from tracker.domain.handling import Kind
 from tracker.domain.rules import IrregularityKind
@@ -46,7 +46,7 @@ def derived(world: World) -> tuple[object, ...]:
         rows = [set(map(tuple, tx.connection.execute(sa.select(table)))) for table in (container_facts, contents)]
     found = card(world, BAG_TAG)
     entries = [(entry.kind, entry.facility.code, entry.happened_at, entry.via) for entry in found.entries]
-    return world.standings(), world.owed(), rows[1], entries, found.irregularities, found.inside
+    return world.standings(), standing_notices(world), rows[1], entries, found.irregularities, found.inside
 
 
 def test_a_bag_in_a_cage_in_a_unit_load_device_catches_its_flights_unscanned(world: World) -> None:

@@ -45,13 +45,14 @@ def test_a_risk_is_told_before_the_miss_and_taken_back_when_the_outbound_is_late
     assert look(world, foresight, 3) == 1
     (found,) = risks(world)
     assert (found.subject, found.since, found.open) == (ONWARD, at(3), True)
-    assert [notice.kind for notice in world.outbox.unplanned()] == ["connection_at_risk"]
+    assert [notice.kind for notice in world.news()] == ["connection_at_risk"]
     assert [look(world, foresight, 3 + minute / 60) for minute in (0, 1, 2)] == [0, 0, 0]
 
     tell(world, ONWARD, estimated_departure=at(14))
     assert look(world, foresight, 3.1) == 1
     assert risks(world)[0].cleared_at == at(3.1)
-    told, back = world.outbox.unplanned()
+    (back,) = (notice for notice in world.news() if notice.withdraws is not None)
+    (told,) = (notice for notice in world.news() if notice.cause == back.withdraws)
     assert (back.kind, back.withdraws) == ("withdrawn", told.cause)
     assert world.outbox.verdict(told.id, world.clock.now()) == "overtaken"
     assert world.outbox.verdict(back.id, world.clock.now()) == "unsaid"
@@ -66,7 +67,7 @@ def test_two_trackers_say_it_once_and_one_that_starts_again_says_nothing(world: 
     assert (first.step(), Foresight(world.store, world.clock).step()) == (1, 0)
     world.fold()
     assert look(world, Foresight(world.store, world.clock), 3.05) == 0
-    assert len(world.outbox.unplanned()) == 1
+    assert len(world.news()) == 1
 
 
 def test_folding_the_log_again_foresees_nothing_anew_and_owes_nothing(world: World) -> None:

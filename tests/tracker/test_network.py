@@ -194,7 +194,7 @@ def test_whoever_is_planned_on_a_cancelled_departure_gets_another_way(world: Wor
     card = world.queries.card(number)
     assert card is not None
     assert [leg.departure.name for leg in card.legs] == [VAN_OUT, FEEDER, LATER, VAN_IN]
-    (notice,) = world.outbox.unplanned()
+    (notice,) = world.news()
     assert (notice.kind, notice.departure, notice.why.values["departure"]) == ("leg_cancelled", VAN_OUT, ONWARD)
     assert rebuild(world.store, world.clock) == {}
     assert departure(world, ONWARD).cancelled

@@ -20,7 +20,7 @@ def missed(world: World) -> OwedNotice:
     world.books_bag()
     tell(world, [*MISSED, *DEPARTED[2:5]])
     world.fold()
-    (notice,) = world.outbox.unplanned()
+    (notice,) = world.news()
     return notice
 
 
@@ -40,7 +40,7 @@ def test_what_is_planned_is_offered_no_more_and_saying_so_twice_does_no_harm(wor
     world.outbox.planned([])
     world.outbox.planned([missed.id])
     world.outbox.planned([missed.id])
-    assert world.outbox.unplanned() == []
+    assert world.news() == []
     assert world.outbox.notice(missed.id) == missed
 
 
@@ -51,7 +51,7 @@ def test_what_is_owed_is_offered_oldest_first_and_as_many_as_asked_for(world: Wo
     world.fold()
     tell(world, [*parcels_way(number)[-1:]])
     world.fold()
-    assert [notice.kind for notice in world.outbox.unplanned()] == ["out_for_delivery", "delivered"]
+    assert [notice.kind for notice in world.news()] == ["out_for_delivery", "delivered"]
     assert [notice.kind for notice in world.outbox.unplanned(limit=1)] == ["out_for_delivery"]
 
 
@@ -93,7 +93,7 @@ def test_an_out_for_delivery_is_overtaken_by_the_delivery(world: World) -> None:
     world.with_network()
     number = world.books_parcel()
     tell(world, parcels_way(number), fold_each=True)
-    out, delivered = world.outbox.unplanned()
+    out, delivered = world.news()
     assert world.outbox.verdict(out.id, world.clock.now()) == "overtaken"
     assert world.outbox.verdict(delivered.id, world.clock.now()) == "stands"
 

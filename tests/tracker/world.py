@@ -15,9 +15,10 @@ from tracker.devices import Credentials, Devices, Roll
 from tracker.domain.booking import BookedPiece, BookingRequest, Party
 from tracker.domain.handling import Kind
 from tracker.domain.network import Departure, Facility, FacilityKind
+from tracker.domain.notices import NoticeKind
 from tracker.domain.shipment import PieceKind
 from tracker.ingest import Heard, Ingest, Reply
-from tracker.outbox import Outbox
+from tracker.outbox import Outbox, OwedNotice
 from tracker.project import Projector
 from tracker.queries import Queries
 from tracker.store import Store
@@ -115,6 +116,9 @@ class Device:
 
     def says(self, payload: bytes, heard_at: datetime = NOON) -> Heard:
         return Heard(self.up, payload, heard_at)
+
+
+BEGINS = (NoticeKind.BOOKED, NoticeKind.PICKED_UP)
 
 
 @dataclass
@@ -229,12 +233,16 @@ class World:
         return streams.get(device.ep, 0)
 
     def owed(self) -> list[tuple[str, str]]:
-        """Cause and outcome of every notice ever owed, in order."""
+        """Cause and outcome of every notice ever owed, in order, but of those every piece begins with."""
         from tracker.store.schema import outbox
 
         with self.store.reading() as tx:
             rows = tx.connection.execute(sa.select(outbox.c.cause, outbox.c.outcome).order_by(outbox.c.cause))
-            return [(row.cause, row.outcome) for row in rows]
+            return [(row.cause, row.outcome) for row in rows if row.cause.partition(":")[0] not in BEGINS]
+
+    def news(self, limit: int = 500) -> list[OwedNotice]:
+        """What waits for notify, but for those every piece begins with."""
+        return [notice for notice in self.outbox.unplanned(1000) if notice.kind not in BEGINS][:limit]
 
     def standings(self) -> dict[int, tuple[str, str, str]]:
         with self.store.reading() as tx:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tracker.domain import pickup
 from tracker.domain.eta import eta
 from tracker.domain.handling import EventKey, Kind
 from tracker.domain.itinerary import Leg
@@ -30,6 +31,7 @@ def judge(situation: Situation) -> Judgement:
         next_departure=goes_with.departure if goes_with is not None and certain else None,
         out_on=_out_on(situation),
         warned=warnings(situation),
+        replans=len(situation.versions) - 1,
     )
 
 
@@ -136,6 +138,8 @@ def judge_again_at(situation: Situation, judgement: Judgement) -> datetime | Non
         return None
     by_rule = look_again_after(situation)
     moments = [by_rule + timedelta(seconds=1)] if by_rule is not None else []
+    if (ready := pickup.waiting(situation.progress)) is not None:
+        moments += [moment for moment in pickup.reminders(ready) if moment > situation.now]
     if stranded(situation, judgement.irregularities) is not None:
         moments.append(situation.now + TRY_AGAIN)
     return min(moments, default=None)

@@ -1,25 +1,47 @@
-"""What must be told to whom: one readable table of kinds, and what a change of a piece owes."""
+"""What people can be told: one readable table of kinds, and what a notice and its causes are made of.
+
+What a change of a piece owes is worked out in `owed.py`.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from tracker.domain.eta import Eta
-from tracker.domain.handling import EventKey, Kind
+from tracker.domain.handling import EventKey
+from tracker.domain.pickup import STORED_FOR
 from tracker.domain.rules.connection_at_risk import Warned
-from tracker.domain.rules.irregularity import BREAKS_THE_PLAN, Irregularity, IrregularityKind
-from tracker.domain.shipment import Piece, PieceKind
-from tracker.domain.timeline import Progress, State
-from tracker.domain.why import Facts, Why, because
+from tracker.domain.rules.irregularity import Irregularity
+from tracker.domain.timeline import Progress
+from tracker.domain.why import Why
 
 
 class NoticeKind(StrEnum):
+    BOOKED = "booked"
+    PICKED_UP = "picked_up"
+    ETA_CHANGED = "eta_changed"
     OUT_FOR_DELIVERY = "out_for_delivery"
     DELIVERED = "delivered"
+    READY_FOR_PICKUP = "ready_for_pickup"
+    PICKUP_REMINDER = "pickup_reminder"
+    DELIVERY_ATTEMPTED = "delivery_attempted"
+    LATE = "late"
+    LATE_PREDICTED = "late_predicted"
+    STALLED = "stalled"
     CONNECTION_AT_RISK = "connection_at_risk"
     MISSED_CONNECTION = "missed_connection"
     LEG_CANCELLED = "leg_cancelled"
+    REPLANNED = "replanned"
     WITHDRAWN = "withdrawn"
+    CUSTOMS_HOLD = "customs_hold"
+    CUSTOMS_RELEASED = "customs_released"
+    PAYMENT_DUE = "payment_due"
+    ADDRESS_PROBLEM = "address_problem"
+    DAMAGED = "damaged"
+    LOST = "lost"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    CORRECTION = "correction"
 
 
 class Urgency(StrEnum):
@@ -73,15 +95,37 @@ K = NoticeKind
 
 # fmt: off
 NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
+    K.BOOKED: NoticeRule("{piece}", _DIGEST, _h(48), _QUIET, _ANYBODY, K.BOOKED),
+    K.PICKED_UP: NoticeRule("{piece}", _DAY, _h(24), _QUIET, _ANYBODY, K.BOOKED),
+    K.ETA_CHANGED: NoticeRule("{piece}:r{revision}", _DAY, _h(24), _QUIET, _RECIPIENT, K.ETA_CHANGED, Strand.ETA),
     K.OUT_FOR_DELIVERY: NoticeRule("{piece}:{day}", _DAY, _h(12), _PHONE, _ANYBODY, K.OUT_FOR_DELIVERY),
     K.DELIVERED: NoticeRule("{piece}", _DAY, _h(24), _QUIET, _ANYBODY, K.DELIVERED),
+    K.READY_FOR_PICKUP: NoticeRule("{piece}:{facility}", _DAY, STORED_FOR, _PHONE, _RECIPIENT, K.READY_FOR_PICKUP),
+    K.PICKUP_REMINDER: NoticeRule("{piece}:{facility}:{number}", _DAY, _h(24), _PHONE, _RECIPIENT, K.READY_FOR_PICKUP),
+    K.DELIVERY_ATTEMPTED: NoticeRule("{piece}:attempt{number}", _DAY, _h(24), _PHONE, _NOBODY),
+    K.LATE: NoticeRule("{piece}:{day}", _DAY, _h(24), _QUIET, _RECIPIENT, K.ETA_CHANGED, Strand.ETA),
+    K.LATE_PREDICTED: NoticeRule("{piece}:{day}", _DAY, _h(24), _QUIET, _RECIPIENT, K.ETA_CHANGED, Strand.ETA),
+    K.STALLED: NoticeRule("{piece}:{facility}", _DAY, _h(48), _QUIET, _RECIPIENT, K.ETA_CHANGED),
     K.CONNECTION_AT_RISK: NoticeRule(
         "{piece}:{departure}", _NOW, _h(3), _FAST, _ANYBODY, K.MISSED_CONNECTION, Strand.CONNECTION),
     K.MISSED_CONNECTION: NoticeRule(
         "{piece}:{departure}", _NOW, _h(24), _FAST, _RECIPIENT, K.MISSED_CONNECTION, Strand.CONNECTION),
     K.LEG_CANCELLED: NoticeRule(
         "{piece}:{departure}", _NOW, _h(24), _FAST, _RECIPIENT, K.MISSED_CONNECTION, Strand.CONNECTION),
+    K.REPLANNED: NoticeRule(
+        "{piece}:plan{number}", _DAY, _h(24), _QUIET, _RECIPIENT, K.MISSED_CONNECTION, Strand.CONNECTION),
     K.WITHDRAWN: NoticeRule("{cause}", _NOW, _h(12), _FAST, _RECIPIENT, K.MISSED_CONNECTION),
+    K.CUSTOMS_HOLD: NoticeRule(
+        "{piece}:{facility}:{number}", _DAY, _h(72), _PHONE, _NOBODY, supersedes=Strand.CUSTOMS),
+    K.CUSTOMS_RELEASED: NoticeRule(
+        "{piece}:{facility}:{number}", _DIGEST, _h(24), _QUIET, _ANYBODY, K.BOOKED, Strand.CUSTOMS),
+    K.PAYMENT_DUE: NoticeRule("{piece}:{facility}:{number}", _DAY, _h(72), _PHONE, _NOBODY),
+    K.ADDRESS_PROBLEM: NoticeRule("{piece}:{facility}:{number}", _DAY, _h(72), _PHONE, _NOBODY),
+    K.DAMAGED: NoticeRule("{piece}:{facility}", _DAY, _h(7 * 24), _QUIET, _RECIPIENT, K.DAMAGED),
+    K.LOST: NoticeRule("{piece}", _DAY, _h(30 * 24), _QUIET, _NOBODY),
+    K.RETURNING: NoticeRule("{piece}", _DAY, _h(7 * 24), _QUIET, _ANYBODY, K.RETURNING),
+    K.RETURNED: NoticeRule("{piece}", _DAY, _h(7 * 24), _QUIET, _ANYBODY, K.RETURNING),
+    K.CORRECTION: NoticeRule("{cause}", _DAY, _h(7 * 24), _PHONE, _NOBODY),
 }
 # fmt: on
 
@@ -91,20 +135,13 @@ def cause(kind: NoticeKind, **names: object) -> str:
     return f"{kind}:{NOTICE_RULES[kind].key.format(**names)}"
 
 
-TOLD_OF: dict[IrregularityKind, NoticeKind | None] = dict.fromkeys(IrregularityKind, None) | {
-    IrregularityKind.MISSED_CONNECTION: NoticeKind.MISSED_CONNECTION,
-    IrregularityKind.LEG_CANCELLED: NoticeKind.LEG_CANCELLED,
-    IrregularityKind.LEG_DIVERTED: NoticeKind.LEG_CANCELLED,
-    IrregularityKind.PLACE_CLOSED: NoticeKind.LEG_CANCELLED,
-}
-"""Which irregularity a customer hears of, and by which notice. Of risks they hear as the forecast says (`Warned`)."""
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What somebody was told before, and when."""
 
-ON_THE_VAN = "It left {facility} on the van at {out_at}."
-HANDED_OVER = "It was handed over at {delivered_at}."
-ON_THE_BELT = "It was put on the belt in {facility} at {delivered_at}."
-NOT_MISSED = "What showed that {departure} left without it no longer stands."
-WILL_BE_MADE = "{departure} can be reached after all, as far as is known now."
-GOES_AFTER_ALL = "{departure} goes as planned after all."
+    kind: NoticeKind
+    why: Why
+    said_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +155,38 @@ class Notice:
     window: tuple[datetime, datetime] | None = None  # when the piece is expected now
     departure: str | None = None  # the one it goes with instead
     withdraws: str | None = None  # the cause of the notice that no longer stands
+    before: tuple[datetime, datetime] | None = None  # the window they were told last
+    quotes: Quote | None = None
+    urgency: Urgency | None = None  # where it is another than its kind's
+    not_before: datetime | None = None
+    expires_at: datetime | None = None  # where it is of no use sooner than others of its kind
+
+    @property
+    def rule(self) -> NoticeRule:
+        return NOTICE_RULES[self.kind]
+
+    def ends(self, owed_at: datetime) -> datetime:
+        """When it is of no use any more, if it was owed then."""
+        last = owed_at + self.rule.expires_after
+        return min(last, self.expires_at) if self.expires_at is not None else last
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A notice that was owed before, and what became of it: the memory of what a person was told."""
+
+    notice: Notice
+    owed_at: datetime
+    outcome: str
+
+    @property
+    def told(self) -> bool:
+        """The person has it, or may have it."""
+        return self.outcome in ("accepted", "unknown")
+
+    @property
+    def pending(self) -> bool:
+        return self.outcome == "due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,64 +199,4 @@ class Judgement:
     next_departure: str | None = None
     out_on: date | None = None  # the day, where it is, on which it went out for delivery last
     warned: tuple[Warned, ...] = ()
-
-
-def notices_owed(before: Judgement | None, after: Judgement, piece: Piece) -> tuple[Notice, ...]:
-    """What the step from one judgement to the next owes.
-
-    Causes are functions of facts, so judging again owes nothing new.
-    """
-    owed: list[Notice] = []
-    window = (after.eta.earliest, after.eta.latest) if after.eta else None
-    delivered = after.progress.delivered
-    out = after.progress.reached(Kind.OUT_FOR_DELIVERY)
-    if out is not None and after.progress.state is State.OUT_FOR_DELIVERY:
-        why = because(ON_THE_VAN, {"facility": out.facility, "out_at": out.last_at})
-        named = cause(K.OUT_FOR_DELIVERY, piece=piece.name, day=after.out_on or out.last_at.date())
-        owed.append(Notice(K.OUT_FOR_DELIVERY, named, why, (out.key,), window=window))
-    if delivered is not None:
-        facts: Facts = {"facility": delivered.facility, "delivered_at": delivered.first_at}
-        by_belt = piece.kind is PieceKind.BAG and out is None
-        why = because(ON_THE_BELT, facts) if by_belt else because(HANDED_OVER, facts)
-        owed.append(Notice(K.DELIVERED, cause(K.DELIVERED, piece=piece.name), why, (delivered.key,)))
-    for irregularity in after.irregularities:
-        kind = TOLD_OF[irregularity.kind]
-        if kind is not None and irregularity.open and delivered is None:
-            named, goes_with = cause(kind, piece=piece.name, departure=irregularity.subject), after.next_departure
-            owed.append(Notice(kind, named, irregularity.why, irregularity.evidence, window, goes_with))
-    return (*owed, *_of_risks(after, piece), *_withdrawals(before, after, piece))
-
-
-def _of_risks(after: Judgement, piece: Piece) -> list[Notice]:
-    """That a connection is at risk, and that it is no more; each once a revision."""
-    found = []
-    for warned in after.warned if after.progress.delivered is None else ():
-        named = cause(K.CONNECTION_AT_RISK, piece=piece.name, departure=warned.name)
-        if warned.open:
-            found.append(Notice(K.CONNECTION_AT_RISK, named, warned.why, ()))
-        elif warned.passed:
-            why = because(WILL_BE_MADE, {"departure": warned.departure})
-            found.append(Notice(K.WITHDRAWN, cause(K.WITHDRAWN, cause=named), why, (), withdraws=named))
-    return found
-
-
-def _withdrawals(before: Judgement | None, after: Judgement, piece: Piece) -> list[Notice]:
-    """What was judged so and is now judged never to have been so, as when a late scan shows it was aboard.
-
-    Not while another stands that breaks its plan: then that did break, only elsewhere; nor once it was delivered.
-    """
-    if after.progress.delivered is not None:
-        return []
-    breaks = any(i.open and i.kind in BREAKS_THE_PLAN for i in after.irregularities)
-    gone = {i.name: i for i in before.irregularities} if before else {}
-    for irregularity in after.irregularities:
-        gone.pop(irregularity.name, None)
-    found = []
-    for irregularity in gone.values():
-        kind = TOLD_OF[irregularity.kind]
-        if kind is not None and not breaks:
-            told = cause(kind, piece=piece.name, departure=irregularity.subject)
-            facts: Facts = {"departure": irregularity.subject}
-            why = because(NOT_MISSED, facts) if kind is NoticeKind.MISSED_CONNECTION else because(GOES_AFTER_ALL, facts)
-            found.append(Notice(K.WITHDRAWN, cause(K.WITHDRAWN, cause=told), why, (), withdraws=told))
-    return found
+    replans: int = 0  # how many of them stand

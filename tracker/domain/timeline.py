@@ -104,6 +104,7 @@ class Progress:
     rank: int = 0  # who has a higher one goes first where room is short
     wish: Wish | None = None  # of its recipient, as granted last
     scans: int = 0
+    withdrawn: tuple[EventKey, ...] = ()  # the scans that do not count any more
     withdrawals: bool = False  # something was withdrawn, so the next event may be too: fold again from the facts
     marks: tuple[Mark, ...] = ()
     remarks: tuple[Mark, ...] = ()  # what was said of it and shows it nowhere: not seen, and what staff decided
@@ -289,7 +290,8 @@ def progress(of: Timeline) -> Progress:
     folded = START
     for event in of.standing:
         folded = advance(folded, event)
-    return replace(folded, withdrawals=any(e.event.kind == Kind.VOID for e in of.entries))
+    withdrawn = tuple(e.event.event_key for e in of.entries if e.withdrawn_by is not None)
+    return replace(folded, withdrawn=withdrawn, withdrawals=any(e.event.kind == Kind.VOID for e in of.entries))
 
 
 def comes_after(progress: Progress, event: HandlingEvent) -> bool:

@@ -73,7 +73,7 @@ def replan(tx: Transaction, planning: Planning, stuck: Sequence[Stuck]) -> tuple
             situation = each.situation
             if plan is not None:
                 situation = replace(situation, plan=plan, departures=known)
-            settled.append(settle_one(each.known, situation, each.followed))
+            settled.append(settle_one(each.known, situation, each.followed, each.said))
         except Exception:  # ours, about one piece: the decision is in the log and is folded with its own position
             log.exception("tripped over a piece with its new plan", piece=each.known.id)
             tripped.append(each.known)

@@ -18,7 +18,8 @@ from tracker.domain.handling import HandlingEvent
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.judge import TRY_AGAIN, Stranded, judge, judge_again_at, may_be_stranded, stranded
 from tracker.domain.network import Departure
-from tracker.domain.notices import NOTICE_RULES, Judgement, Notice, notices_owed
+from tracker.domain.notices import Judgement, Notice, Said
+from tracker.domain.owed import notices_owed
 from tracker.domain.rules import breaking
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import START, Progress, advance, comes_after, progress, timeline
@@ -45,7 +46,7 @@ class Settled:
     spelled: Spelled
     before: Judgement | None
     again_at: datetime | None
-    owed: tuple[Notice, ...]
+    owed: tuple[Notice, ...]  # and not owed before
     followed: Followed | None = None  # into its containers; None where it is and was in none, or went on
 
     @property
@@ -66,6 +67,7 @@ class Stuck:
     situation: Situation
     why: Stranded
     followed: Followed | None = None
+    said: tuple[Said, ...] = ()  # to its consignee, before
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +111,20 @@ def fold(
             tripped.append(known)
     departures = tx.network.departures({name for each in folded for name in each.plan.departures | each.progress.runs})
     places, learned = tx.network.facilities(), transit.in_force(tx)
+    said = tx.owed.said([each.known.id for each in folded])
     settled: list[Settled] = []
     stuck: list[Stuck] = []
     for each in folded:
         situation = Situation(each.known.piece, each.plan, each.progress, departures, places, now, learned)
         try:
-            one, why = None, None
+            one, why, heard = None, None, said.get(each.known.id, ())
             if facts is None and may_be_stranded(situation):
                 why = stranded(situation, breaking(situation))
             if why is None:
-                one = settle_one(each.known, situation, each.followed, again=facts is not None)
+                one = settle_one(each.known, situation, each.followed, heard, again=facts is not None)
                 why = stranded(situation, one.judgement.irregularities) if facts is None else None
             if why is not None:
-                stuck.append(Stuck(each.known, situation, why, each.followed))
+                stuck.append(Stuck(each.known, situation, why, each.followed, heard))
             elif one is not None:
                 settled.append(one)
         except Exception:
@@ -137,13 +140,21 @@ def rides_of(situation: Situation) -> dict[str, bool]:
 
 
 def settle_one(
-    known: KnownPiece, situation: Situation, followed: Followed | None = None, *, again: bool = False
+    known: KnownPiece,
+    situation: Situation,
+    followed: Followed | None = None,
+    said: tuple[Said, ...] = (),
+    *,
+    again: bool = False,
 ) -> Settled:
     judgement = judge(situation)
     written = spelled(Standing(situation.progress, situation.plan, judgement), before=known.spelled)
     before = None if again else _judged_before(known, judgement, written)
-    owed = notices_owed(before, judgement, situation.piece)
-    return Settled(known, situation, judgement, written, before, judge_again_at(situation, judgement), owed, followed)
+    piece, zone = situation.piece, situation.facility(situation.piece.destination).zone
+    owed = notices_owed(before, judgement, piece, now=situation.now, zone=zone, said=said)
+    known_by = {each.notice.cause for each in said}
+    new = tuple(notice for notice in owed if notice.cause not in known_by)
+    return Settled(known, situation, judgement, written, before, judge_again_at(situation, judgement), new, followed)
 
 
 def _go_on(known: KnownPiece, news: News) -> _Folded | None:
@@ -226,7 +237,7 @@ def _keep(tx: Transaction, settled: Sequence[Settled], *, again: bool) -> None:
     wrong = [each for each in settled if again or _went_wrong(each)]
     if wrong:
         tx.timelines.keep_irregularities({each.known.id: each.judgement for each in wrong})
-    _owe(tx, [each for each in changed if each.owed], muted=again)
+    _owe(tx, [each for each in settled if each.owed], muted=again)
     tx.timelines.tell_readers([each.known.id for each in changed])
 
 
@@ -248,11 +259,8 @@ def _owe(tx: Transaction, settled: Sequence[Settled], *, muted: bool) -> None:
         consignee, channels = people[each.known.id]
         now = each.situation.now
         for notice in each.owed:
-            rule = NOTICE_RULES[notice.kind]
-            by = tuple(channel for channel in rule.channels if channel in channels)
-            debts.append(
-                Debt(notice, consignee.id, consignee.pseudonym, each.known.id, by, now, now + rule.expires_after)
-            )
+            by = tuple(channel for channel in notice.rule.channels if channel in channels)
+            debts.append(Debt(notice, consignee.id, consignee.pseudonym, each.known.id, by, now, notice.ends(now)))
     tx.owed.owe(debts, muted=muted)
 
 

@@ -90,12 +90,13 @@ def vitals(connection: sa.Connection, now: datetime) -> Vitals:
         return {row[0]: row[1] for row in connection.execute(query)}
 
     folded = one(sa.select(readers.c.position).where(readers.c.name == PROJECT)) or 0
+    unplanned = sa.select(sa.func.min(outbox.c.not_before)).where(~outbox.c.planned)
     due, gaps = timelines.c.judge_again_at, Gaps(connection)
     depths = sa.select(devices.c.dev, devices.c.depth).where(devices.c.depth > 0, devices.c.revoked_at.is_(None))
     return Vitals(
         facts_to_fold=one(sa.select(sa.func.count()).select_from(facts).where(facts.c.pos > folded)),
         judgement_due_since=one(sa.select(sa.func.min(due)).where(due <= now)),
-        notice_unplanned_since=one(sa.select(sa.func.min(outbox.c.owed_at)).where(~outbox.c.planned)),
+        notice_unplanned_since=one(unplanned.where(outbox.c.not_before <= now)),
         put_aside=pairs(sa.select(quarantine.c.why, sa.func.count()).group_by(quarantine.c.why)),
         missing=gaps.lacking(),
         gaps=gaps.incidents(),

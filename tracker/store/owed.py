@@ -1,14 +1,15 @@
 """Notices that are owed: written with the facts that caused them, kept whatever is folded again."""
 
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
 
-from tracker.domain.notices import Notice
+from tracker.domain.notices import NOTICE_RULES, Notice, Said
 from tracker.store.among import WANTED, among
 from tracker.store.schema import outbox
 
@@ -77,8 +78,26 @@ class OwedNotices:
             self._connection.execute(sa.insert(outbox), owed)
         return len(new)
 
-    def unplanned(self, limit: int) -> list[OwedRow]:
-        return [_owed(row) for row in self._connection.execute(_UNPLANNED, {"most": limit})]
+    def said(self, pieces: Collection[int]) -> dict[int, tuple[Said, ...]]:
+        """All that was ever owed of these pieces, in order."""
+        found: defaultdict[int, list[Said]] = defaultdict(list)
+        for row in self._connection.execute(_SAID, {WANTED: pieces}) if pieces else ():
+            found[row.piece].append(Said(msgspec.json.decode(row.notice, type=Notice), row.owed_at, row.outcome))
+        return {piece: tuple(each) for piece, each in found.items()}
+
+    def superseded(self, row: OwedRow) -> bool:
+        """Whether a newer notice of its strand was told, or is about to be told, to the same person of the piece."""
+        strand = row.notice.rule.supersedes
+        if strand is None:
+            return False
+        kinds = [kind.value for kind, rule in NOTICE_RULES.items() if rule.supersedes is strand]
+        wanted = {WANTED: kinds, "piece": row.piece, "person": row.person, "after": row.owed_at}
+        return self._connection.execute(_NEWER, wanted).first() is not None
+
+    def unplanned(self, limit: int, *, by: datetime | None = None) -> list[OwedRow]:
+        """`by`: only those whose time has come by then."""
+        query, wanted = (_UNPLANNED, {"most": limit}) if by is None else (_UNPLANNED_BY, {"most": limit, "by": by})
+        return [_owed(row) for row in self._connection.execute(query, wanted)]
 
     def planned(self, ids: Sequence[str]) -> None:
         self._connection.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(planned=True))
@@ -142,6 +161,7 @@ def _row(debt: Debt, *, seq: int, muted: bool) -> dict[str, object]:
         "notice": msgspec.json.encode(debt.notice).decode(),
         "channels": msgspec.json.encode(debt.channels).decode(),
         "owed_at": debt.owed_at,
+        "not_before": debt.notice.not_before or debt.owed_at,
         "expires_at": debt.expires_at,
         "planned": muted,
         "noted": muted,
@@ -150,6 +170,11 @@ def _row(debt: Debt, *, seq: int, muted: bool) -> dict[str, object]:
 
 
 MUTED = "muted"
+_SAID = (
+    sa.select(outbox.c.piece, outbox.c.notice, outbox.c.owed_at, outbox.c.outcome)
+    .where(among(outbox.c.piece))
+    .order_by(outbox.c.owed_at, outbox.c.id)
+)
 _OWED = sa.select(outbox.c.cause, outbox.c.person).where(among(outbox.c.cause))
 _LAST = (
     sa.select(outbox.c.piece, sa.func.max(outbox.c.seq).label("seq"))
@@ -160,5 +185,13 @@ _FORGET_MUTED = sa.delete(outbox).where(among(outbox.c.cause), outbox.c.outcome 
 
 
 _UNPLANNED = (
-    sa.select(outbox).where(~outbox.c.planned).order_by(outbox.c.owed_at, outbox.c.id).limit(sa.bindparam("most"))
+    sa.select(outbox).where(~outbox.c.planned).order_by(outbox.c.not_before, outbox.c.id).limit(sa.bindparam("most"))
+)
+_UNPLANNED_BY = _UNPLANNED.where(outbox.c.not_before <= sa.bindparam("by", type_=outbox.c.not_before.type))
+_NEWER = sa.select(outbox.c.id).where(
+    outbox.c.piece == sa.bindparam("piece"),
+    outbox.c.person == sa.bindparam("person"),
+    outbox.c.owed_at > sa.bindparam("after", type_=outbox.c.owed_at.type),
+    outbox.c.outcome.in_(sa.literal_column(f"'{outcome}'") for outcome in ("due", "accepted", "unknown")),
+    among(outbox.c.kind),
 )

@@ -580,11 +580,12 @@ outbox = Table(
     Column("notice", Text, nullable=False),
     Column("channels", Text, nullable=False),
     Column("owed_at", Instant, nullable=False),
+    Column("not_before", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("planned", Boolean, nullable=False, server_default=sa.false()),  # for its person
     Column("noted", Boolean, nullable=False, server_default=sa.false()),  # for the machines of its account
     Column("outcome", Text, nullable=False, server_default="due"),
     sa.UniqueConstraint("cause", "person"),
 )
-Index("outbox_unplanned", outbox.c.owed_at, sqlite_where=~outbox.c.planned, postgresql_where=~outbox.c.planned)
+Index("outbox_unplanned", outbox.c.not_before, sqlite_where=~outbox.c.planned, postgresql_where=~outbox.c.planned)
 Index("outbox_unnoted", outbox.c.owed_at, sqlite_where=~outbox.c.noted, postgresql_where=~outbox.c.noted)

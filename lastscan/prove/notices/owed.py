@@ -52,7 +52,7 @@ class Outbox:
         self._engine = engine
         self._reading = engine.execution_options(reading=True)
 
-    def unplanned(self, limit: int = 500) -> list[OwedNotice]:
+    def unplanned(self, limit: int = 500, *, by: datetime | None = None) -> list[OwedNotice]:
         query = sa.select(_owed.c.n).where(~_owed.c.planned).order_by(_owed.c.n).limit(limit)
         with self._reading.connect() as tx:
             return [_notice(n) for n in tx.execute(query).scalars()]
@@ -94,6 +94,8 @@ def _notice(n: int) -> OwedNotice:
         window=None,
         departure=None,
         withdraws=None,
+        before=None,
+        quotes=None,
         places={},
         owed_at=NOW,
         expires_at=NOW + timedelta(hours=1),

@@ -540,6 +540,7 @@ def upgrade() -> None:
     sa.Column('notice', sa.Text(), nullable=False),
     sa.Column('channels', sa.Text(), nullable=False),
     sa.Column('owed_at', sa.BigInteger(), nullable=False),
+    sa.Column('not_before', sa.BigInteger(), nullable=False),
     sa.Column('expires_at', sa.BigInteger(), nullable=False),
     sa.Column('planned', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('noted', sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -550,7 +551,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('cause', 'person')
     )
     op.create_index(op.f('ix_outbox_piece'), 'outbox', ['piece'], unique=False)
-    op.create_index('outbox_unplanned', 'outbox', ['owed_at'], unique=False, sqlite_where=sa.text('planned = 0'), postgresql_where=sa.text('NOT planned'))
+    op.create_index('outbox_unplanned', 'outbox', ['not_before'], unique=False, sqlite_where=sa.text('planned = 0'), postgresql_where=sa.text('NOT planned'))
     op.create_index('outbox_unnoted', 'outbox', ['owed_at'], unique=False, sqlite_where=sa.text('noted = 0'), postgresql_where=sa.text('NOT noted'))
     op.create_table('piece_facts',
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
