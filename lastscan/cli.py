@@ -37,6 +37,7 @@ COMMANDS = {
     "identify": "identify",
     "label": "capture",
     "bagmsg": "bagmsg",
+    "bags": "bags",
     "scan": "scan",
     "sim": "sim",
     "bench": "bench",

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from tracker.clock import Clock
 from tracker.containers import told
 from tracker.domain.asks import Word
+from tracker.domain.bags.custody_points import CustodyPoint, custody_points
 from tracker.domain.card import (
     BAG_MILESTONES,
     PARCEL_MILESTONES,
@@ -26,12 +27,12 @@ from tracker.domain.expectation import next_expected
 from tracker.domain.handling import FORECASTER, REPLANNER, HandlingEvent, Kind, said_of_asks
 from tracker.domain.incidents import Incident, incidents
 from tracker.domain.judge import judge
-from tracker.domain.network import Departure, Facility
+from tracker.domain.network import Departure, Facility, Mode
 from tracker.domain.notices import Judgement
 from tracker.domain.rules import IrregularityKind
 from tracker.domain.shipment import Piece, PieceKind
 from tracker.domain.situation import Situation
-from tracker.domain.timeline import START, Entry, Timeline, timeline
+from tracker.domain.timeline import START, Entry, Timeline, progress, timeline
 from tracker.folding import pieces_called, situation_at
 from tracker.store import Store, Transaction
 from tracker.store.bodies import SaidOfConnection
@@ -90,6 +91,15 @@ class ListedPiece:
     destination: str
     loaded: bool  # a scan of its own or of what it is in shows it loaded there, and none since that it stayed behind
     rank: int = 0  # the higher goes first where room is short
+    via: str | None = None  # the outermost container that it is loaded in
+
+
+@dataclass(frozen=True, slots=True)
+class BagCustody:
+    """A bag, and the points of Resolution 753 on its way."""
+
+    number: str
+    points: tuple[CustodyPoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,12 +305,40 @@ class Queries:
                 return None
             planned = tx.network.load_of(run.name)
             reached = tx.timelines.progress([piece for piece, _, _, _ in planned])
+            loaded = {p for p, far in reached.items() if far.rode(run.name, left_at=run.left_at)}
+            via = {p: _loaded_via(tx, p, run.name) for p in tx.containers.inside(loaded)}
             listed = [
-                ListedPiece(number, to, piece in reached and reached[piece].rode(run.name, left_at=run.left_at), rank)
-                for piece, number, to, rank in planned
+                ListedPiece(number, to, piece in loaded, rank, via.get(piece)) for piece, number, to, rank in planned
             ]
             over = [ListedPiece(number, to, True) for number, to in tx.timelines.over_on(run.name)]
             return LoadList(run, tuple(listed), tuple(over), now)
+
+    def bag_custody(self, *, departure: str | None, on: date) -> tuple[BagCustody, ...]:
+        """The points of Resolution 753 of every bag ever planned on this departure, or else on any flight of this day,
+        UTC; by number, with what showed each. Without bags that were withdrawn."""
+        begins = datetime.combine(on, time(), UTC)
+        with self._store.reading() as tx:
+            if departure is not None:
+                names = set(tx.network.known_as([departure]).values())
+            else:
+                names = {d.name for d in tx.network.timetable(since=begins, until=begins + timedelta(days=1))}
+            riders = tx.network.riders(names)
+            bags = [known for known in tx.timelines.known(riders) if known.piece.kind is PieceKind.BAG]
+            facts = tx.log.of_pieces([known.id for known in bags])
+            containers = told(tx, (fact.event for each in facts.values() for fact in each))
+            planned = {name for known in bags for name in known.plan.departures}
+            runs, places = tx.network.departures(planned), tx.network.facilities()
+        found = []
+        for known in bags:
+            events = follow((fact.event for fact in facts[known.id]), containers).events
+            all_told = timeline(events)
+            situation = Situation(known.piece, known.plan, progress(all_told), runs, places, self._clock.now())
+            points = custody_points(
+                situation.itinerary, all_told.standing, lambda name: name in runs and runs[name].mode is Mode.AIR
+            )
+            if not situation.withdrawn:
+                found.append(BagCustody(known.piece.number, points))
+        return tuple(sorted(found, key=lambda bag: bag.number))
 
     def backlog(self) -> Backlog:
         now = self._clock.now()
@@ -390,6 +428,12 @@ class Queries:
 def _followed(tx: Transaction, id: int) -> Followed:
     own = [fact.event for fact in tx.log.of_pieces([id])[id]]
     return follow(own, told(tx, own))
+
+
+def _loaded_via(tx: Transaction, id: int, departure: str) -> str | None:
+    """The container whose scan put a piece into this departure; None where its own did."""
+    loads = [e for e in timeline(_followed(tx, id).events).standing if e.kind == Kind.LOAD and e.into == departure]
+    return loads[-1].via if loads else None
 
 
 def _is_shown(event: HandlingEvent) -> bool:

@@ -139,6 +139,8 @@ def _shown(found: LoadList) -> dict[str, object]:
         "departs_at": _instant(found.departure.departs_at),
         "as_of": _instant(found.as_of),
         "pieces": [_listed(piece) for piece in found.pieces],
+        "over": [_listed(piece) for piece in found.over],
+        "short": len(found.short),
     }
 
 
@@ -166,10 +168,18 @@ def _stop(stop: Stop) -> dict[str, object]:
     }
 
 
-def _listed(piece: ListedPiece) -> dict[str, str | int]:
-    """`rank` only where staff gave it one: it goes before the others."""
-    shown: dict[str, str | int] = {"number": piece.number, "destination": piece.destination}
-    return {**shown, "rank": piece.rank} if piece.rank else shown
+def _listed(piece: ListedPiece) -> dict[str, str | int | bool]:
+    """`rank` only where staff gave it one: it goes before the others; `via` only where a container's scan loaded it."""
+    shown: dict[str, str | int | bool] = {
+        "number": piece.number,
+        "destination": piece.destination,
+        "loaded": piece.loaded,
+    }
+    if piece.rank:
+        shown["rank"] = piece.rank
+    if piece.via is not None:
+        shown["via"] = piece.via
+    return shown
 
 
 def _instant(at: datetime) -> str:

@@ -69,6 +69,8 @@ ENTRIES: dict[PieceKind, dict[str, str]] = {
         Kind.CUSTOMS_IN: sentence("Handed to customs"),
         Kind.CUSTOMS_OUT: sentence("Released by customs"),
         Kind.SORT: sentence("Sorted for the next leg"),
+        Kind.OFFLOAD: sentence("Taken off again"),
+        Kind.WITHDRAW: sentence("Booking withdrawn"),
         Kind.HOLD: sentence("Held"),
         Kind.RELEASE: sentence("Goes on after being held"),
         Kind.PACK: sentence("Packed into a container"),

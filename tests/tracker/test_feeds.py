@@ -1,11 +1,12 @@
 """What feeds say over MQTT: kept as facts, once; and put aside, by name, where it cannot be."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.tracker.world import FEEDER, NOON, ONWARD, World, at
+from tests.tracker.world import FEEDER, LATER, NOON, ONWARD, World, at
 from tracker.domain.errors import BadNameError, FeedExistsError, StoreError
 from tracker.domain.network import Departure
 from tracker.feeds import FeedDesk
@@ -119,19 +120,99 @@ def test_a_bag_that_an_airport_has_loaded_is_on_its_flight_by_the_local_date(des
     assert rebuild(world.store, world.clock) == {}
 
 
-def test_a_booking_by_baggage_message_is_kept_and_moves_nothing(desk: FeedDesk, world: World) -> None:
-    world.books_bag()
+def bsm(*lines: str, change: str = "", kind: str = "BSM") -> Heard:
+    said = (kind, *((change,) if change else ()), *lines, ".N/0220123456001", ".P/1DOE/JANE", f"END{kind}")
+    payload = json.dumps({"t": "bagmsg", "v": 1, "text": "\n".join(said) + "\n"}).encode()
+    return Heard("lastscan/v1/_feed/ops/up", payload, NOON)
+
+
+ON_TWO = (".V/1LSEA", ".F/AS0010/21NOV/DEN/Y", ".O/AS0020/21NOV/BOS/Y")
+ON_THE_NEXT = (".V/1LSEA", ".F/AS0010/21NOV/DEN/Y", ".O/AS0022/21NOV/BOS/Y")
+
+
+def way_of_the_bag(world: World) -> list[str]:
     world.fold()
-    before = world.standings()
-    text = "BSM\n.V/1LSEA\n.F/AS0010/21NOV/DEN/Y\n.N/0220123456001\n.P/1DOE/JANE\nENDBSM\n"
-    payload = json.dumps({"t": "bagmsg", "v": 1, "text": text}).encode()
-    desk.take([Heard("lastscan/v1/_feed/ops/up", payload, NOON)])
-    world.fold()
-    assert world.standings() == before
+    card = world.queries.card("0220123456")
+    return [leg.departure.name for leg in card.legs] if card is not None else []
+
+
+def test_a_message_books_a_bag_nobody_knew_once_and_keeps_no_name(desk: FeedDesk, world: World) -> None:
+    for _ in range(2):
+        desk.take([bsm(*ON_TWO)])
+    assert way_of_the_bag(world) == [FEEDER, ONWARD]
+    world.scans("0220123456", "accept", "sea", at(1))
+    assert way_of_the_bag(world) == [FEEDER, ONWARD]
     assert world.queries.unmatched(10) == []
     with world.store.reading() as tx:
-        (kept,) = [fact for fact in tx.log.after(0, 100) if fact.event.kind == "booked"]
-    assert "DOE" not in str(kept)
+        facts = tx.log.after(0, 100)
+        assert len(tx.booked.numbered(["0220123456"])) == 1
+        (person, channels) = next(iter(tx.booked.consignees(tx.booked.numbered(["0220123456"])).values()))
+    assert "DOE" not in str(facts)
+    assert (person.email, list(channels)) == (None, [])
+    assert world.outbox.unplanned() == []
+
+
+def test_a_changed_booking_is_another_way_and_the_first_message_again_is_none(desk: FeedDesk, world: World) -> None:
+    desk.take([bsm(*ON_TWO)])
+    desk.take([bsm(*ON_THE_NEXT, change="CHG")])
+    assert way_of_the_bag(world) == [FEEDER, LATER]
+    desk.take([bsm(*ON_THE_NEXT, change="CHG")])
+    assert way_of_the_bag(world) == [FEEDER, LATER]
+    with world.store.reading() as tx:
+        assert tx.network.room([LATER]) == {LATER: 0}
+    assert rebuild(world.store, world.clock) == {}
+
+
+def test_a_withdrawn_booking_takes_no_room_owes_nothing_and_may_be_made_again(desk: FeedDesk, world: World) -> None:
+    desk.take([bsm(*ON_TWO)])
+    world.fold()
+    desk.take([bsm(*ON_TWO, change="DEL")])
+    world.clock.instant = at(60)
+    world.fold()
+    with world.store.reading() as tx:
+        assert tx.network.room([FEEDER]) == {FEEDER: 1000}
+        assert tx.timelines.troubles() == []
+    assert rebuild(world.store, world.clock) == {}
+    world.clock.instant = at(61)
+    desk.take([bsm(".V/1LSEA", ".F/AS0010/21NOV/DEN/Y", ".O/AS0024/21NOV/BOS/Y")])
+    with world.store.reading() as tx:
+        assert len(tx.booked.numbered(["0220123456"])) == 2
+
+
+def test_flights_no_timetable_has_book_nothing_and_the_rest_goes_on(desk: FeedDesk, world: World) -> None:
+    desk.take([bsm(".V/1LSEA", ".F/ZZ0010/21NOV/DEN/Y"), bsm(*ON_TWO)])
+    assert way_of_the_bag(world) == [FEEDER, ONWARD]
+
+
+def test_what_is_taken_off_its_flight_again_did_not_go_with_it(desk: FeedDesk, world: World) -> None:
+    world.books_bag()
+    world.scans("0220123456", "accept", "sea", at(1))
+    world.scans("0220123456", "load", "sea", at(3), into=FEEDER)
+    world.clock.instant = at(3.8)
+    off = ("BUM", ".V/1TSEA", ".F/AS0010/21NOV/DEN/Y", ".J/R//CI07/21NOV/0740L/HB4", ".N/0220123456001", "ENDBUM")
+    payload = json.dumps({"t": "bagmsg", "v": 1, "text": "\n".join(off) + "\n"}).encode()
+    desk.take([Heard("lastscan/v1/_feed/ops/up", payload, NOON)])
+    world.fold()
+    card = world.queries.card("0220123456")
+    assert card is not None
+    assert (card.aboard, [leg.ridden for leg in card.legs]) == (None, [False, False])
+
+
+def test_the_points_of_resolution_753_are_told_of_each_bag_with_what_showed_them(world: World) -> None:
+    world.with_network().books_bag()
+    world.books_parcel()
+    world.scans("0220123456", "accept", "sea", at(1))
+    world.scans("0220123456", "load", "sea", at(3), into=FEEDER)
+    world.fold()
+    (bag,) = world.queries.bag_custody(departure=FEEDER, on=NOON.date())
+    assert [(p.point, p.departure, p.shown_by is not None) for p in bag.points] == [
+        ("accepted", FEEDER, True),
+        ("loaded", FEEDER, True),
+        ("loaded", ONWARD, False),
+        ("returned", ONWARD, False),
+    ]
+    assert world.queries.bag_custody(departure=None, on=NOON.date()) == (bag,)
+    assert world.queries.bag_custody(departure=None, on=NOON.date() - timedelta(days=1)) == ()
 
 
 def test_a_feed_signs_in_under_a_name_that_no_device_and_no_tracker_has(world: World) -> None:

@@ -44,7 +44,12 @@ def test_a_device_of_the_site_has_the_list_and_no_word_about_people(world: World
         "destination": "DEN",
         "departs_at": "2026-11-21T16:00:00Z",
         "as_of": "2026-11-21T12:00:00Z",
-        "pieces": [{"number": bag, "destination": "BOS"}, {"number": parcel, "destination": "BOS-ST"}],
+        "pieces": [
+            {"number": bag, "destination": "BOS", "loaded": False},
+            {"number": parcel, "destination": "BOS-ST", "loaded": False},
+        ],
+        "over": [],
+        "short": 2,
     }
     assert ADA.name not in answer.text
     assert answer.headers["Cache-Control"] == "no-store"

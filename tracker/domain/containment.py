@@ -234,7 +234,7 @@ _BY_ITSELF = frozenset(
 )
 """What is done with one label in hand; whatever it was inside of, it is no more."""
 
-_SEEN = frozenset(Kind) - NEVER_SCANNED - DESK_ONLY - {Kind.VOID, Kind.UNSEEN}
+_SEEN = frozenset(Kind) - NEVER_SCANNED - DESK_ONLY - {Kind.VOID, Kind.UNSEEN, Kind.WITHDRAW}
 
 _IN_COMMON = frozenset(Kind) - NEVER_SCANNED - DESK_ONLY - {Kind.VOID, Kind.DAMAGE}
 """What happens to all that is inside. A damaged cage says nothing of the pieces."""

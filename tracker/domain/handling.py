@@ -30,7 +30,9 @@ class Kind(StrEnum):
     DELIVER = "deliver"
     RETURN = "return"
     DAMAGE = "damage"
+    OFFLOAD = "offloaded"  # taken off its flight again, or to come off
     UNSEEN = "unseen"  # looked for and not seen
+    WITHDRAW = "withdrawn"  # who booked it says that it does not travel
     LOST = "lost"
     FOUND = "found"
     EXPEDITE = "expedite"
@@ -130,7 +132,7 @@ def said_of_asks(event: "HandlingEvent") -> bool:
     return event.kind == Kind.ANSWER and (event.event_key.origin == ANSWERER or said_by_desk(event.event_key))
 
 
-FEED_SAYS = frozenset({Kind.SORT, Kind.LOAD, Kind.ARRIVE, Kind.UNSEEN, MOVEMENT})
+FEED_SAYS = frozenset({Kind.SORT, Kind.LOAD, Kind.ARRIVE, Kind.OFFLOAD, Kind.UNSEEN, Kind.WITHDRAW, MOVEMENT})
 """What feeds tell that happened to a bag or a departure. Their other words are kept, and belong to nothing so far."""
 
 

@@ -27,7 +27,7 @@ def judge(situation: Situation) -> Judgement:
     return Judgement(
         progress=situation.progress,
         irregularities=found,
-        eta=eta(situation) if certain and situation.progress.held is None else None,
+        eta=eta(situation) if certain and situation.progress.held is None and not situation.withdrawn else None,
         next_departure=goes_with.departure if goes_with is not None and certain else None,
         out_on=_out_on(situation),
         warned=warnings(situation),
@@ -40,7 +40,7 @@ def next_leg(situation: Situation) -> Leg | None:
     legs = situation.itinerary.legs
     behind = [at for at, leg in enumerate(legs) if situation.rode(leg.departure) or _came_through(situation, leg)]
     ahead = legs[max(behind, default=-1) + 1 :]
-    return ahead[0] if ahead and not situation.delivered else None
+    return ahead[0] if ahead and not situation.delivered and not situation.withdrawn else None
 
 
 @dataclass(frozen=True, slots=True)

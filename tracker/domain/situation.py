@@ -100,9 +100,14 @@ class Situation:
         return datetime.combine(day, hour, ZoneInfo(self.facility(self.piece.destination).zone)).astimezone(UTC)
 
     @cached_property
+    def withdrawn(self) -> bool:
+        """Whether who booked it said that it does not travel."""
+        return any(m.kind == Kind.WITHDRAW for m in self.progress.remarks)
+
+    @cached_property
     def over(self) -> bool:
-        """Whether its journey by plan has ended: handed over, or sent back."""
-        return any(m.kind in (Kind.DELIVER, Kind.RETURN) for m in self.progress.marks)
+        """Whether its journey by plan has ended: handed over, sent back, or withdrawn before."""
+        return self.withdrawn or any(m.kind in (Kind.DELIVER, Kind.RETURN) for m in self.progress.marks)
 
     def facility(self, code: str) -> Facility:
         return self.facilities.get(code) or Facility(code)

@@ -133,8 +133,8 @@ class Progress:
         return min((m for m in self.marks if m.kind == Kind.DELIVER), key=lambda m: m.first_at, default=None)
 
     def rode(self, departure: str, *, left_at: datetime | None) -> bool:
-        """Whether it went with a departure: loaded on it and on no other from there, and not seen there any more once
-        that had left.
+        """Whether it went with a departure: loaded on it and on no other from there, not taken off again, and not seen
+        there any more once that had left.
 
         Five minutes of grace, for clocks of devices and people who scan while the door closes.
         """
@@ -143,6 +143,9 @@ class Progress:
             return False
         others = [m for m in self.marks if m.kind == Kind.LOAD and (m.facility, m.visit) == (load.facility, load.visit)]
         if any(is_run(m.into) and m.into != departure and m.last_at > load.last_at for m in others):
+            return False
+        off = next((m for m in self.marks if m.kind == Kind.OFFLOAD and m.facility == load.facility), None)
+        if off is not None and off.visit == load.visit and off.last_at > load.last_at:
             return False
         return left_at is None or not self.left_behind(load.facility, departure, left_at=left_at)
 
@@ -210,6 +213,7 @@ _STATE_AFTER = {
     Kind.UNPACK: State.MOVING,
     Kind.PACK: State.MOVING,
     Kind.SORT: State.MOVING,
+    Kind.OFFLOAD: State.MOVING,
     Kind.LOAD: State.MOVING,
     Kind.DEPART: State.MOVING,
     Kind.CUSTOMS_IN: State.AT_CUSTOMS,
@@ -230,7 +234,7 @@ def advance(progress: Progress, event: HandlingEvent) -> Progress:
         return replace(progress, wish=_wish(event) or progress.wish, last=event)
     if event.kind in NEVER_SCANNED:
         return progress
-    if event.kind == Kind.UNSEEN or said_by_desk(event.event_key):
+    if event.kind in (Kind.UNSEEN, Kind.WITHDRAW) or said_by_desk(event.event_key):
         return _remarked(progress, event)
     state, facility, aboard, held, damaged = _after(progress, event)
     return replace(

@@ -53,11 +53,6 @@ class Settled:
     def changed(self) -> bool:
         return self.known.stale or self.spelled != self.known.spelled
 
-    @property
-    def strayed(self) -> bool:
-        """Whether it was loaded into a departure that it was never planned on."""
-        return not self.situation.progress.runs <= self.situation.plan.departures
-
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
@@ -135,7 +130,7 @@ def fold(
 
 def rides_of(situation: Situation) -> dict[str, bool]:
     """Every departure a piece was ever planned on or loaded into, and whether that is in force."""
-    in_force = {leg.departure for leg in situation.itinerary.legs}
+    in_force = {leg.departure for leg in situation.itinerary.legs} if not situation.withdrawn else set()
     return {name: name in in_force for name in situation.plan.departures | situation.progress.runs}
 
 
@@ -231,7 +226,7 @@ def _keep(tx: Transaction, settled: Sequence[Settled], *, again: bool) -> None:
     followed = {each.known.id: each.followed for each in settled if each.followed is not None}
     if followed:
         tx.containers.keep(followed)
-    moved = [s for s in settled if again or s.known.spelled is None or s.situation.plan.replans or s.strayed]
+    moved = [each for each in settled if again or each.known.spelled is None or _rides_otherwise(each.situation)]
     if moved:
         tx.timelines.keep_rides({each.known.id: rides_of(each.situation) for each in moved})
     wrong = [each for each in settled if again or _went_wrong(each)]
@@ -239,6 +234,12 @@ def _keep(tx: Transaction, settled: Sequence[Settled], *, again: bool) -> None:
         tx.timelines.keep_irregularities({each.known.id: each.judgement for each in wrong})
     _owe(tx, [each for each in settled if each.owed], muted=again)
     tx.timelines.tell_readers([each.known.id for each in changed])
+
+
+def _rides_otherwise(situation: Situation) -> bool:
+    """Whether what it rides may be another than it was booked on."""
+    planned = situation.plan
+    return bool(planned.replans) or situation.withdrawn or not situation.progress.runs <= planned.departures
 
 
 def _judged(each: Settled) -> Judged:

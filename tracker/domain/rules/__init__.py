@@ -76,18 +76,24 @@ BY_TIME: tuple[Callable[[Situation], Iterator[datetime]], ...] = (
 
 
 def irregularities(situation: Situation) -> tuple[Irregularity, ...]:
-    """All that went or goes wrong with a piece, cleared ones included, earliest first."""
+    """All that went or goes wrong with a piece, cleared ones included, earliest first; nothing of one withdrawn."""
+    if situation.withdrawn:
+        return ()
     found = [irregularity for check in RULES for irregularity in check(situation)]
     return tuple(sorted(found, key=lambda i: (i.since, i.kind, i.subject)))
 
 
 def breaking(situation: Situation) -> tuple[Irregularity, ...]:
     """Only what breaks its plan, in any order."""
+    if situation.withdrawn:
+        return ()
     return tuple(irregularity for check in BREAKING for irregularity in check(situation))
 
 
 def look_again_after(situation: Situation) -> datetime | None:
     """The next instant past which a rule may say something else though nothing is heard; None: never."""
+    if situation.withdrawn:
+        return None
     moments = (moment for look_again in BY_TIME for moment in look_again(situation) if moment >= situation.now)
     return min(moments, default=None)
 
