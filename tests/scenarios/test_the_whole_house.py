@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.web.phones import BLANK, film, shown
+from tests.web.test_in_a_browser import QUIET
+
 ROUTE = ("SEA-ST", "BOS-ST")
 
 
@@ -95,6 +98,51 @@ def test_somebody_books_prints_scans_and_watches_it_arrive(
     assert [scan["k"] for scan in exported if scan["code"] == number] == ["accept"]
     rebuilt = lastscan(home, "rebuild")
     assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
+
+
+@pytest.mark.needs_chromium
+def test_a_phone_scans_over_the_broker_and_whoever_watches_sees_it_at_once(
+    house: tuple[Path, Any], chromium_path: str, tmp_path: Path
+) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    home, running = house
+    number = book(home, running["web"])
+    invited = lastscan(home, "device", "add", "c-17", "--site", ROUTE[0].lower(), "--qr", "--json")
+    reel = film(tmp_path / "label.mjpeg", [(shown(number), 0.5), (BLANK, 1.2)])
+    camera = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(
+            executable_path=chromium_path, args=[*QUIET, *camera, f"--use-file-for-fake-video-capture={reel}"]
+        )
+        customer, courier = browser.new_context().new_page(), browser.new_context().new_page()
+        refused: list[str] = []
+        courier.on("console", lambda said: refused.append(said.text) if "Security Policy" in said.text else None)
+        customer.goto(f"{running['web']}/t/{number}")
+        customer.evaluate(NOTE_CHANGES)
+        courier.goto(json.loads(invited.stdout)["url"])
+        courier.evaluate(NOTE_BEEPS)
+        courier.get_by_role("button", name="Pair this phone").click()
+        expect(courier.locator("#sending")).to_have_attribute("data-way", "mqtt", timeout=20_000)
+        courier.locator("#start").click()
+        expect(courier.locator("#recent li")).to_have_count(2, timeout=20_000)
+        expect(courier.locator("#sending")).to_contain_text("nothing waits")
+        expect(customer.locator(".timeline .line, .lines .line")).not_to_have_count(0, timeout=10_000)
+        beeps, changes = courier.evaluate("window.beeps"), customer.evaluate("window.changes")
+        browser.close()
+    later = [min((change - beep for change in changes if change >= beep), default=60_000) for beep in beeps]
+    sys.stdout.write(f"\nfrom the phone's beep to the customer's open page: {min(later)} ms of {later}\n")
+    assert min(later) <= 500
+    assert refused == []
+    exported = [json.loads(line) for line in lastscan(home, "log", "export").stdout.splitlines()]
+    assert len([scan for scan in exported if scan["dev"] == "c-17"]) >= 2
+
+
+NOTE_BEEPS = """() => { window.beeps = [];
+  document.addEventListener('beep', (beep) => window.beeps.push(beep.detail.wall)); }"""
+
+NOTE_CHANGES = """() => { window.changes = []; new MutationObserver(() => window.changes.push(Date.now()))
+  .observe(document.querySelector('main'), { childList: true, subtree: true, characterData: true }); }"""
 
 
 def lastscan_label(number: str, to: Path) -> subprocess.CompletedProcess[str]:

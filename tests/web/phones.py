@@ -1,5 +1,6 @@
 """A station whose couriers scan with phones: a real tracker behind real pages, and films for cameras to see."""
 
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ class Station:
     """The pages of a world, served on a port of its own until it is closed; `open` serves them there again."""
 
     world: World
-    port: int = 0
+    port: int
     _stop: threading.Event = field(default_factory=threading.Event)
     _serving: threading.Thread | None = None
 
@@ -53,11 +54,7 @@ class Station:
         )
         self._stop, taken = threading.Event(), threading.Event()
 
-        def ready(port: int) -> None:
-            self.port = port
-            taken.set()
-
-        words = {"ready": ready, "threads": 16}
+        words = {"ready": lambda _: taken.set(), "threads": 16}
         self._serving = threading.Thread(target=serve, args=(app, "127.0.0.1", self.port, self._stop), kwargs=words)
         self._serving.start()
         assert taken.wait(10)
@@ -74,7 +71,10 @@ class Station:
 
 @contextmanager
 def station(world: World) -> Iterator[Station]:
-    found = Station(world)
+    with socket.socket() as probe:  # named before it is bound: only such a port can be bound again at once
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    found = Station(world, port)
     found.open()
     try:
         yield found

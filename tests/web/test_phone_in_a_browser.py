@@ -1,10 +1,11 @@
 """The courier's page in a real Chromium, whose camera sees real label pictures: every beep is committed, once."""
 
 import json
+import sqlite3
 import statistics
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.web.test_in_a_browser import QUIET
 from tracker.devices import REFRESH_S
 from tracker.domain.handling import Kind
 from tracker.handovers import HandoverFiles
+from tracker.store.engine import open_engine, sqlite_url
 
 pytestmark = pytest.mark.needs_chromium
 
@@ -165,6 +167,38 @@ def test_off_line_scans_beep_wait_and_arrive_when_the_network_is_back(phone: Pho
     phone.settles()
     assert committed(world) == phone.ids
     assert len(phone.ids) == 3
+
+
+def test_after_a_restore_the_phone_brings_again_what_the_server_forgot(
+    phone: Phone, world: World, tmp_path: Path
+) -> None:
+    phone.pairs()
+    phone.types(ONE)
+    phone.settles()
+    with (
+        closing(sqlite3.connect(tmp_path / "lastscan.db")) as now,
+        closing(sqlite3.connect(tmp_path / "old.db")) as old,
+    ):
+        now.backup(old)
+    for code in (TWO, THREE):
+        phone.types(code)
+    phone.settles()
+    phone.pages.close()
+    restored = World(open_engine(sqlite_url(tmp_path / "old.db")))
+    with restored.store.writing() as tx:
+        tx.meta.raise_generation(restored.clock.now())
+    assert [code for *_, code in restored.log()] == [ONE]
+    phone.pages.world = restored
+    phone.pages.open()
+    phone.page.reload()  # or a scan, or its word each minute: a phone that greets is told
+    for _ in range(1000):
+        if len(restored.log()) == 3:
+            break
+        phone.page.wait_for_timeout(10)
+    phone.settles()
+    assert committed(restored) == phone.ids
+    assert len(restored.log()) == 3
+    restored.close()
 
 
 def test_a_tab_killed_in_mid_journal_loses_no_beep_and_numbers_have_no_gap(phone: Phone, world: World) -> None:

@@ -8,7 +8,8 @@ const RETRY_AFTER = 50;
 const RETRY_AT_MOST = 3000;
 const CONNECT_TIMEOUT = 5000;
 const KEEP_ALIVE = 30; // s
-const BROKER_AGAIN_AFTER = 60_000; // while we speak by POST
+const BROKER_AGAIN_AFTER = 1000; // while we speak by POST; doubling
+const BROKER_AGAIN_AT_MOST = 60_000;
 const REFUSED_AGAIN_AFTER = 30_000;
 const AT_ONCE = 6; // messages of one request: 32 KiB each, and it takes 256
 const MQTT = "/static/vendor/mqtt/mqtt.esm.js";
@@ -37,8 +38,9 @@ export class Link {
     /** @type {Connection | null} */
     this._connection = null;
     this._pause = RETRY_AFTER;
-    this._brokerAt = 0;
+    this._brokerPause = BROKER_AGAIN_AFTER;
     this._timer = 0;
+    this._probe = 0;
     this._retry = 0;
     this._stopped = false;
     /** @type {Promise<unknown>} */
@@ -55,6 +57,7 @@ export class Link {
     removeEventListener("online", this._soon);
     clearTimeout(this._retry);
     clearTimeout(this._timer);
+    clearTimeout(this._probe);
     this._connection?.close();
     this._connection = null;
   }
@@ -73,13 +76,29 @@ export class Link {
   // --- connections ---
 
   async _connect() {
-    const overBroker = this.broker && performance.now() >= this._brokerAt;
+    if (this.broker && this.way !== "post" && (await this._reachesBroker())) return;
+    this._overPost();
+    this._tryBrokerLater();
+  }
+
+  async _reachesBroker() {
     try {
-      await (overBroker ? this._overBroker() : this._overPost());
+      await this._overBroker();
+      this._brokerPause = BROKER_AGAIN_AFTER;
+      return true;
     } catch {
-      if (overBroker) this._brokerAt = performance.now() + BROKER_AGAIN_AFTER;
-      this._again(overBroker ? 0 : this._patience());
+      return false;
     }
+  }
+
+  /** Beside what goes by POST, which goes on until the broker answers. */
+  _tryBrokerLater() {
+    clearTimeout(this._probe);
+    if (!this.broker || this._stopped) return;
+    this._probe = setTimeout(async () => {
+      if (this.way !== "mqtt" && !(await this._reachesBroker())) this._tryBrokerLater();
+    }, this._brokerPause);
+    this._brokerPause = Math.min(BROKER_AGAIN_AT_MOST, this._brokerPause * 2);
   }
 
   _patience() {
@@ -107,6 +126,7 @@ export class Link {
       keepalive: KEEP_ALIVE,
       reconnectPeriod: 0, // a new client for every connection, which knows nothing of the last one's queue
       connectTimeout: CONNECT_TIMEOUT,
+      timerVariant: "native", // its own is a worker made of a blob, which our policy refuses
     });
     /** @type {Connection} */
     const connection = {
@@ -132,7 +152,7 @@ export class Link {
     this._stands(connection, "mqtt");
   }
 
-  async _overPost() {
+  _overPost() {
     /** @type {string[]} */
     const waiting = [];
     let posting = false;
@@ -160,9 +180,6 @@ export class Link {
         }
       }
       posting = false;
-      if (this.broker && performance.now() >= this._brokerAt && this._connection === connection) {
-        this._gone(connection, this.way); // by the broker again, if it can be reached now
-      }
     };
     this._stands(connection, this.way === "post" ? "post" : "off");
   }
@@ -184,6 +201,7 @@ export class Link {
   /** @param {Connection} connection @param {Way} way */
   _stands(connection, way) {
     if (this._stopped) return connection.close();
+    this._connection?.close();
     this._connection = connection;
     this._pause = way === "mqtt" ? RETRY_AFTER : this._pause;
     this._way(way);

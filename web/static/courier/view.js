@@ -133,6 +133,7 @@ export function showSending({ waiting, oldest, files, way, practice }) {
     refused: _("NOT LET IN: ask the station"),
   }[way];
   const words = waiting ? _("{count} waiting, oldest {age}", { count: waiting, age: span(age) }) : _("nothing waits");
+  line.dataset.way = way;
   const pictures = files ? [_("{count} pictures to bring", { count: files })] : [];
   const text = practice ? _("Practice: nothing is sent.") : [words, ...pictures, how].join(" · ");
   if (line.textContent !== text) line.textContent = text;
