@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -164,6 +165,12 @@ def test_what_others_wrote_for_the_page_is_what_they_published() -> None:
         assert part["version"]
         assert part["licence"]
         assert any("LICENSE" in name for name in part["files"])
+
+
+def test_no_sentence_of_a_script_hides_from_who_collects_them() -> None:
+    """Inside a template literal it would not be found, and be said in English everywhere."""
+    scripts = Path("web/static/courier").glob("*.js")
+    assert [path.name for path in scripts if re.search(r"`[^`]*\$\{[^}`]*\b_\(", path.read_text())] == []
 
 
 # --- the day's work ---

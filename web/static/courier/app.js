@@ -85,7 +85,7 @@ async function begin(identity) {
   void proofs.send();
   watchBattery(handheld);
   if (identity && !((await navigator.storage?.persisted?.()) ?? true)) {
-    the("trouble").textContent = _("Install this page on the phone's home screen, or the browser may forget scans that wait.");
+    the("trouble").textContent = _("Install this page on the home screen, or the browser may forget scans that wait.");
     the("trouble").hidden = false;
   }
   setInterval(refresh, 1000);
@@ -132,8 +132,10 @@ the("start").onclick = async () => {
 function saw(reads, ms, size) {
   the("video").dataset.ms = String(Math.round(ms));
   showBoxes(reads, size);
+  // Looked at while a question is open too: what stays in view until it is answered is no new scan then.
+  const fresh = sight.look(reads, performance.now(), at?.handheld.config?.lengths);
   if (document.querySelector("dialog[open]:not(#task-dialog)")) return;
-  for (const { text, sym } of sight.look(reads, performance.now(), at?.handheld.config?.lengths)) void take(text, sym);
+  for (const { text, sym } of fresh) void take(text, sym);
 }
 
 /** One code, from whatever read it. @param {string} code @param {string} sym @param {Record<string, unknown>} [x] */

@@ -228,13 +228,13 @@ export async function showReceipt(checklist, who, waiting) {
     [_("Pieces")]: `${checklist.loaded}`,
     [_("Missing")]: checklist.missing.map((piece) => spaced(piece.number)).join(", ") || _("none"),
     [_("Surplus")]: [...checklist.surplus].map(spaced).join(", ") || _("none"),
-    [_("At")]: new Date().toLocaleString(document.documentElement.lang, { hourCycle: "h23" }),
+    [_("At")]: new Date().toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }),
     [_("By")]: who,
     [_("With the tracker")]: waiting ? _("{count} still wait on this phone", { count: waiting }) : _("all of it"),
   };
   the("receipt-facts").replaceChildren(...Object.entries(facts).flatMap(([name, fact]) => [made("dt", {}, name), made("dd", {}, fact)]));
   const text = Object.entries(facts).map(([name, fact]) => `${name}: ${fact}`).join("\n");
   the("receipt-share").hidden = !navigator.share;
-  the("receipt-share").onclick = () => void navigator.share({ title: _("Handed over"), text }).catch(() => undefined);
+  the("receipt-share").onclick = () => void navigator.share({ title: _("Hand-over receipt"), text }).catch(() => undefined);
   await ask("receipt");
 }

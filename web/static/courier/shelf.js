@@ -52,8 +52,9 @@ export class Shelf {
     let well = true;
     try {
       if (this.wanted) await this._fetchList(this.wanted);
-      this.work = await this._get("/courier/work");
-      const ahead = this.work.runs.filter((run) => run.origin === this.work?.facility && !run.left).slice(0, LISTS_AHEAD);
+      const work = /** @type {Work} */ (await this._get("/courier/work"));
+      const ahead = work.runs.filter((run) => run.origin === work.facility && !run.left).slice(0, LISTS_AHEAD);
+      this.work = work;
       const missing = ahead.map((run) => run.departure).filter((name) => name !== this.wanted);
       for (const name of missing) if (this._isOld(name)) await this._fetchList(name);
       await this._keep("meta", "work", this.work);

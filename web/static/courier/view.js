@@ -65,7 +65,8 @@ export function calm() {
 
 /** @param {import("./shift.js").Shift} shift @param {import("./link.js").Identity | null} identity */
 export function showTask(shift, identity) {
-  const { kind, into, at } = shift.task;
+  const { kind, at } = shift.task;
+  const into = shift.goesInto;
   the("task-kind").textContent = called(kind);
   the("task-into").textContent = into ? `→ ${visible(into)}` : "";
   const site = identity ? identity.site.toUpperCase() : _("practice network");

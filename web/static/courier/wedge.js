@@ -9,7 +9,7 @@ const AIM = { "]C0": "code128", "]C1": "gs1-128", "]I": "itf", "]A": "code39", "
 export function listen(scanned) {
   let typed = "";
   let last = -Infinity;
-  addEventListener(
+  document.addEventListener(
     "keydown",
     (event) => {
       const now = event.timeStamp;
