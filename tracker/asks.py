@@ -100,11 +100,11 @@ class Asks:
             answer = _answer(tx, piece, wanted, next((offer for offer in there if offer.ask is wanted.ask), None))
             asked = EventKey(origin, key)
             _write(tx, situation, piece, Kind.ASK, Word(wanted.ask, wanted.day), asked, now, digest=digest)
-            tx.asks.keep(piece, asked, asked_for)
+            tx.asks.keep(piece, asked, wanted.ask.value, asked_for)
             if answer.outcome is not None:
                 by = EventKey(ANSWERER, f"{origin}/{key}")
                 _write(tx, situation, piece, Kind.ANSWER, answer, by, now, answers=asked)
-                tx.asks.close(asked)
+                tx.asks.close(asked, answer.outcome.value)
                 if answer.outcome is Outcome.GRANTED:
                     apply(tx, piece, wanted.ask, asked_for)
             return answer
@@ -117,9 +117,7 @@ class Asks:
             found = []
             for row in rows:
                 event = next(fact.event for fact in facts[row.piece] if fact.event.event_key == row.key)
-                word = Word.parse(event.reason or "")
-                assert word is not None
-                found.append(WaitingAsk(event.code, row.key, word.ask, event.happened_at, row.asked_for))
+                found.append(WaitingAsk(event.code, row.key, Ask(row.ask), event.happened_at, row.asked_for))
             return found
 
 
@@ -189,13 +187,7 @@ def _booked(tx: Transaction, grant: Grant) -> tuple[int, str, str]:
 
 
 def _waiting(tx: Transaction, piece: int) -> set[Ask]:
-    keys = {row.key for row in tx.asks.waiting([piece])}
-    words = (
-        [Word.parse(f.event.reason or "") for f in tx.log.of_pieces([piece])[piece] if f.event.event_key in keys]
-        if keys
-        else []
-    )
-    return {word.ask for word in words if word is not None}
+    return {Ask(row.ask) for row in tx.asks.waiting([piece])}
 
 
 def _answered(tx: Transaction, piece: int, asked: EventKey) -> Word | None:

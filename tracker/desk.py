@@ -296,12 +296,12 @@ def _answer(tx: Transaction, decision: Answer, said: StaffDecided) -> _Draft:
             f"nothing of {decision.number} waits for an answer under {decision.asked}; "
             "`lastscan desk asked` lists what does"
         )
-    tx.asks.close(decision.asked)
     if decision.grant:
         apply(tx, piece, word.ask, row.asked_for)
         answer = replace(word, outcome=Outcome.GRANTED)
     else:
         answer = replace(word, outcome=Outcome.REFUSED, because=Closed.STAFF)
+    tx.asks.close(decision.asked, Outcome.GRANTED if decision.grant else Outcome.REFUSED)
     said = msgspec.structs.replace(said, piece=piece, answers=decision.asked)
     return _Draft(Kind.ANSWER, event.code, event.facility, said, str(answer))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tracker.clock import Clock
+from tracker.domain.asks import Ask
 from tracker.domain.network import Departure
 from tracker.store import Store
 from tracker.store.rounds import Rounds as Tables
@@ -28,6 +29,8 @@ class Stop:
     postcode: str | None
     city: str | None
     country: str | None
+    wish: str = ""  # of whom it is for, as granted: `safe_place` or `neighbour`
+    note: str = ""  # where, or with whom
 
 
 class Rounds:
@@ -48,7 +51,12 @@ class Rounds:
         """The pieces that this device scanned out for delivery and that nobody has delivered, in the order it did."""
         with self._store.reading() as tx:
             rows = Tables(tx.connection).on_the_van_of(dev, since=self._clock.now() - ROUND)
-        return [Stop(**row) for row in rows]
+            wishes = tx.asks.granted([row["number"] for row in rows], [Ask.SAFE_PLACE, Ask.NEIGHBOUR])
+        found = []
+        for row in rows:
+            wish, note = wishes.get(row["number"], ("", ""))
+            found.append(Stop(**row, wish=wish, note=note))
+        return found
 
 
 def _concerns(run: Departure, facility: str, *, since: datetime) -> bool:

@@ -165,6 +165,8 @@ def _stop(stop: Stop) -> dict[str, object]:
         "postcode": stop.postcode,
         "city": stop.city,
         "country": stop.country,
+        "wish": stop.wish,
+        "note": stop.note,
     }
 
 

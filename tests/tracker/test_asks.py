@@ -17,6 +17,7 @@ from tracker.domain.handling import Kind
 from tracker.domain.staff import Role, Staff
 from tracker.project import rebuild
 from tracker.recipients import By, Grant, Recipients
+from tracker.rounds import Rounds
 from tracker.store.schema import facts, people
 
 ANN = Staff("ann", Role.SUPPORT)
@@ -130,6 +131,15 @@ def test_too_late_is_kept_as_refused_because(world: World, asks: Asks, ada: Gran
     said = asks.ask(ada, Wanted(Ask.SAFE_PLACE, note="shed"), key="k1")
     assert said == Word(Ask.SAFE_PLACE, None, Outcome.REFUSED, Closed.ON_THE_VAN)
     assert entries(world, ada) == ["safe_place", "refused safe_place on_the_van"]
+
+
+def test_the_courier_is_told_with_whom_or_where_it_may_be_left(world: World, asks: Asks, ada: Grant) -> None:
+    asks.ask(ada, Wanted(Ask.NEIGHBOUR, note="Grace, 2nd floor"), key="k1")
+    world.scans(ada.number, Kind.OUT_FOR_DELIVERY, "bos-st", at(27))
+    world.fold()
+    asks.ask(ada, Wanted(Ask.SAFE_PLACE, note="shed"), key="k2")  # too late
+    (stop,) = Rounds(world.store, world.clock).stops("h-bos-st")
+    assert (stop.number, stop.wish, stop.note) == (ada.number, "neighbour", "Grace, 2nd floor")
 
 
 def test_only_who_came_by_the_link_may_ask(world: World, asks: Asks, ada: Grant) -> None:

@@ -460,9 +460,10 @@ asked = Table(
     Column("id", Id, primary_key=True),
     Column("piece", ForeignKey("pieces.id"), nullable=False, index=True),
     Column("key", Text, nullable=False, unique=True),
+    Column("ask", Text, nullable=False),
     Column("details", Text, nullable=False),
-    Column("open", Boolean, nullable=False),
-    Index("asked_open", "id", sqlite_where=sa.text("open"), postgresql_where=sa.text("open")),
+    Column("outcome", Text),
+    Index("asked_waiting", "id", sqlite_where=sa.text("outcome IS NULL"), postgresql_where=sa.text("outcome IS NULL")),
 )
 
 # Derived: how far each reader of the log is, and what it made of it.

@@ -190,7 +190,7 @@ export async function showWork(work) {
   the("next-stop").replaceChildren(...(next ? nextStop(next) : []));
   the("stops").replaceChildren(
     ...(stops.length
-      ? stops.map((stop) => made("li", {}, [spaced(stop.number), door(stop), ...(stop.attempted ? [_("tried")] : [])].join(" · ")))
+      ? stops.map((stop) => made("li", {}, [spaced(stop.number), door(stop), ...(stop.attempted ? [_("tried")] : []), ...wished(stop)].join(" · ")))
       : [made("li", {}, _("None: what you scan onto the van stands here."))]),
   );
   const runs = work?.runs ?? [];
@@ -205,7 +205,13 @@ export async function showWork(work) {
 /** @param {import("./shelf.js").Stop} stop */
 function nextStop(stop) {
   const way = made("a", { class: "button big", href: `geo:0,0?q=${encodeURIComponent(door(stop))}` }, _("Take me there"));
-  return [made("h3", {}, _("Next stop")), made("p", {}, stop.name), made("p", {}, door(stop)), made("p", { class: "code" }, spaced(stop.number)), way];
+  return [made("h3", {}, _("Next stop")), made("p", {}, stop.name), made("p", {}, door(stop)), ...wished(stop).map((wish) => made("p", {}, wish)), made("p", { class: "code" }, spaced(stop.number)), way];
+}
+
+/** What whoever it is for asked for and was granted. @param {import("./shelf.js").Stop} stop */
+function wished(stop) {
+  const words = { safe_place: _("Leave it in a safe place"), neighbour: _("Give it to a neighbour") }[stop.wish];
+  return words ? [`${words}: ${stop.note}`] : [];
 }
 
 /** @param {import("./shelf.js").Stop} stop */

@@ -8,7 +8,7 @@ const RETRY_AFTER = 10_000;
 const LISTS_AHEAD = 12; // departures whose lists are kept, beside the one being loaded
 
 /** @typedef {{departure: string, origin: string, destination: string, leaves_at: string, arrives_at: string, left: boolean}} Run */
-/** @typedef {{number: string, service: string, attempted: boolean, name: string, lines: string[], postcode: string | null, city: string | null, country: string | null}} Stop */
+/** @typedef {{number: string, service: string, attempted: boolean, name: string, lines: string[], postcode: string | null, city: string | null, country: string | null, wish: string, note: string}} Stop */
 /** @typedef {{facility: string, runs: Run[], stops: Stop[]}} Work */
 
 export class Shelf {

@@ -599,13 +599,14 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('key', sa.Text(), nullable=False),
+    sa.Column('ask', sa.Text(), nullable=False),
     sa.Column('details', sa.Text(), nullable=False),
-    sa.Column('open', sa.Boolean(), nullable=False),
+    sa.Column('outcome', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('key')
     )
-    op.create_index('asked_open', 'asked', ['id'], unique=False, sqlite_where=sa.text('open'), postgresql_where=sa.text('open'))
+    op.create_index('asked_waiting', 'asked', ['id'], unique=False, sqlite_where=sa.text('outcome IS NULL'), postgresql_where=sa.text('outcome IS NULL'))
     op.create_index(op.f('ix_asked_piece'), 'asked', ['piece'], unique=False)
     op.create_table('planned_rides',
     sa.Column('departure', sa.Text(), nullable=False),
@@ -717,7 +718,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_timelines_judge_again_at'), table_name='timelines')
     op.drop_table('timelines')
     op.drop_index(op.f('ix_asked_piece'), table_name='asked')
-    op.drop_index('asked_open', table_name='asked', sqlite_where=sa.text('open'), postgresql_where=sa.text('open'))
+    op.drop_index('asked_waiting', table_name='asked', sqlite_where=sa.text('outcome IS NULL'), postgresql_where=sa.text('outcome IS NULL'))
     op.drop_table('asked')
     op.drop_index('tries_of', table_name='tries')
     op.drop_table('tries')
