@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,13 +99,13 @@ class Home:
 
     # keys
 
-    def secret(self, name: str) -> str:
-        """A secret of 256 bits in a file of its own that only its owner can read; drawn once."""
+    def secret(self, name: str, draw: Callable[[], str] = lambda: secrets.token_urlsafe(32)) -> str:
+        """A secret in a file of its own that only its owner can read; drawn once, of 256 bits unless told otherwise."""
         path = self.keys / name
         if not path.exists():
             drawn = self.keys / f".{name}.{os.getpid()}"
             with open(os.open(drawn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(32))
+                file.write(draw())
             with suppress(FileExistsError):
                 os.link(drawn, path)  # whole or not at all, and the first of several processes wins
             drawn.unlink()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from notify.preferences import Preferences
     from tracker.staff import StaffAccounts
     from tracker.store import Store
+    from web.push import Push
 
 log = structlog.get_logger()
 
@@ -133,7 +134,7 @@ def see_to_safety(home: Home, engine: "Engine", *, unsafe: bool) -> None:
 
 def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threading.Event, ready: Ready) -> None:
     """Sends what is owed. Without a mail server or an SMS service people are told nothing: what is owed waits, and is
-    told when there is one. Webhooks need neither. Raises BadSmsSettingsError."""
+    told when there is one. Webhooks need neither. Raises BadSmsSettingsError, BadPushSettingsError."""
     from notify.channel import Channel
     from notify.channels.email.channel import EmailChannel
     from notify.channels.email.settings import MailServer, MailSettings
@@ -152,6 +153,19 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
         from notify.channels.sms.channel import SmsChannel
 
         channels["sms"] = SmsChannel(sms_url, region=os.environ.get("LASTSCAN_SMS_REGION"))
+    if (contact := os.environ.get("LASTSCAN_PUSH_CONTACT")) is not None:
+        from notify.channels.push.channel import PushChannel
+        from notify.guarded import Guard
+        from notify.store.subscriptions import Subscriptions
+
+        channels["push"] = PushChannel(
+            Subscriptions(engine),
+            Guard(allowed=allowed_origins()),
+            private_key=push_key(home),
+            contact=contact,
+            pages=pages,
+            now=_now,
+        )
     ready({})
     if not smtp_url and not channels:
         run_webhooks(home, engine, None, pages=pages, stop=stop)
@@ -231,6 +245,29 @@ def webhook_endpoints(engine: "Engine") -> "Endpoints":
     return Endpoints(WebhookStore(engine), _now, allowed=allowed_origins())
 
 
+def push_key(home: Home) -> bytes:
+    """The key that push services know this installation by (VAPID); drawn once. With another, all subscriptions end."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    def draw() -> str:
+        key = ec.generate_private_key(ec.SECP256R1())
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    return home.secret("push", draw).encode()
+
+
+def _push(home: Home, engine: "Engine") -> "Push | None":
+    """Where browsers may ask to be told, if that is switched on."""
+    if "LASTSCAN_PUSH_CONTACT" not in os.environ:
+        return None
+    from notify.channels.push.channel import public_key
+    from notify.store.subscriptions import Subscriptions
+    from web.push import Push
+
+    return Push(public_key(push_key(home)), Subscriptions(engine))
+
+
 def secret_setting(name: str) -> str | None:
     """A setting that may hold a password: of the environment, or of the file that `<name>_FILE` names."""
     path = os.environ.get(f"{name}_FILE")
@@ -298,6 +335,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         door=Door(Ingest(store, Roll(store), home.clock, time.monotonic), home.clock),
         feeds=Network(store, home.clock),
         endpoints=webhook_endpoints(engine),
+        push=_push(home, engine),
         recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
         asks=Asks(store, home.clock),
         staff=services,

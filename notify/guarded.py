@@ -14,11 +14,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 PORTS = frozenset({443, 8443})
 WAIT_S = 15.0
 READ_AT_MOST = 64 * 1024
+LONGEST_WAIT = timedelta(hours=24)
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Sequence[str]]
@@ -176,6 +179,18 @@ def _shake_hands(line: ssl.SSLSocket) -> None:
         line.do_handshake()
     except OSError as error:
         raise UnreachableError(f"no TLS connection: {error}") from error
+
+
+def wait_asked_for(retry_after: str | None, now: datetime) -> timedelta | None:
+    """`Retry-After` (RFC 9110, section 10.2.3), in seconds or as a date; at most a day. None: it makes no sense."""
+    text = (retry_after or "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return min(timedelta(seconds=int(text)), LONGEST_WAIT)
+    try:
+        wait = parsedate_to_datetime(text) - now
+    except (ValueError, TypeError):  # TypeError: a date without a zone
+        return None
+    return min(max(wait, timedelta(0)), LONGEST_WAIT)
 
 
 def _converse(line: socket.socket, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:

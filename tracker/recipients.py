@@ -237,6 +237,11 @@ class Recipients:
         with self._store.writing() as tx:
             tx.viewers.forget(_digest(session))
 
+    def person(self, grant: Grant) -> str:
+        """The pseudonym of whoever receives this journey."""
+        with self._store.reading() as tx:
+            return tx.booked.consignee(_piece_of(tx, grant)[0])[0].pseudonym
+
     def particulars(self, grant: Grant) -> Particulars:
         """For the recipient of this journey; not to be asked for any other form."""
         assert grant.form is Form.RECIPIENT

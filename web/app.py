@@ -25,6 +25,7 @@ from web.manage import Asks, manage_pages
 from web.pages import Fragments
 from web.phone import phone
 from web.problems import answer_errors, problem_pages
+from web.push import Push, push_pages
 from web.recipient import recipient_pages
 from web.same_origin import forms_come_from_here
 from web.sources import (
@@ -71,6 +72,7 @@ def create_app(
     feeds: Feeds | None = None,
     endpoints: Endpoints | None = None,
     recipients: Recipients | None = None,
+    push: Push | None = None,
     asks: Asks | None = None,
     staff: StaffServices | None = None,
     invitations: Invitations | None = None,
@@ -86,8 +88,8 @@ def create_app(
     With `devices` these may fetch their load lists, with `rounds` their day's work, with `handovers` bring pictures,
     and with `door` send their scans; with `invitations` phones become devices, and scan on `/courier/` over the broker
     that `browser_broker` names. With `feeds` those may tell of departures; with `recipients` those whose piece it is
-    see more of it, and with `asks` ask for something; with `staff` its members sign in and work. With `demo` there are
-    also `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
+    see more of it, with `push` on their device, and with `asks` ask for something; with `staff` its members sign in and
+    work. With `demo` there are also `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -111,6 +113,8 @@ def create_app(
         app.register_blueprint(departures(feeds))
     if recipients is not None:
         app.register_blueprint(recipient_pages(queries, recipients, lookups))
+        if push is not None:
+            app.register_blueprint(push_pages(recipients, push.subscriptions, clock))
         if asks is not None:
             app.register_blueprint(manage_pages(queries, recipients, asks, lookups))
     if endpoints is not None:
@@ -121,6 +125,7 @@ def create_app(
         app.register_blueprint(leave_pages(preferences, clock))
     if demo:
         app.register_blueprint(demo_pages(queries, live, fragments, clock, letters))
+    app.jinja_env.globals["push_key"] = push.key if push is not None else ""
     answer_errors(app)
     forms_come_from_here(app)
     if staff is not None:

@@ -9,6 +9,7 @@ from notify.store.schema import (
     feedback,
     mutes,
     proofs,
+    push_subscriptions,
     suppressions,
     switched_off,
     webhook_answers,
@@ -18,11 +19,11 @@ from notify.store.schema import (
     wishes,
 )
 
-WEBHOOKS = (webhooks, webhook_messages, webhook_attempts, webhook_answers)
+DEVICES = (push_subscriptions, webhooks, webhook_messages, webhook_attempts, webhook_answers)
 
 
 def take_over(before: sa.Connection, restored: sa.Connection) -> bool:
-    """Deliveries, proofs, wishes and webhooks as they stood in `before`, the later self of what was restored.
+    """Deliveries, proofs, wishes, webhooks and subscriptions as in `before`, the later self of what was restored.
 
     False, and nothing is done, where its proofs do not go on from those of the backup.
     """
@@ -31,7 +32,7 @@ def take_over(before: sa.Connection, restored: sa.Connection) -> bool:
         same = before.execute(sa.select(proofs.c.hash).where(proofs.c.n == last.n)).scalar_one_or_none()
         if same != last.hash:
             return False
-    for table in (deliveries, proofs, feedback, suppressions, wishes, switched_off, mutes, *WEBHOOKS):
+    for table in (deliveries, proofs, feedback, suppressions, wishes, switched_off, mutes, *DEVICES):
         restored.execute(sa.delete(table))
         rows = [dict(row._mapping) for row in before.execute(sa.select(table))]
         if rows:

@@ -228,3 +228,13 @@ webhook_answers = Table(
     Column("answer", Text),  # null while the first is being answered
     Column("made_at", Instant, nullable=False),
 )
+
+push_subscriptions = Table(
+    "push_subscriptions",
+    metadata,
+    Column("person", Text, primary_key=True),  # the pseudonym
+    Column("endpoint", Text, nullable=False, index=True),
+    Column("p256dh", Text, nullable=False),
+    Column("auth", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+)

@@ -9,12 +9,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from lastscan import mailbox
 from notify.channel import Channel
 from notify.channels.email.channel import EmailChannel
 from notify.channels.email.settings import MailServer, MailSettings
+from notify.channels.push.channel import PushChannel, public_key
 from notify.channels.sms.channel import BadSmsSettingsError, SmsChannel
 from notify.channels.webhook.body import body
 from notify.channels.webhook.channel import hand_over
@@ -22,11 +26,17 @@ from notify.channels.webhook.endpoint import Endpoint
 from notify.delivery import Accepted, ForGood, Later, NoAnswer, Outcome
 from notify.guarded import Guard
 from notify.owed import OwedNotice
+from notify.store.subscriptions import Subscriptions
+from tests.notify.browser import Browser
 from tests.notify.far_ends import far_end, free_port
-from tests.notify.world import ADA, AT, XIAOMING, owed
+from tests.notify.world import ADA, AT, XIAOMING, memory_engine, owed
+from tracker.domain.notices import NoticeKind
 
 WAIT_S = 0.3
 HOSTILE = "Ada\r\nBcc: all@example.org\r\n\r\n<b>&\u2028\x00"
+
+
+VAPID = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 class Subject(Protocol):
@@ -111,6 +121,32 @@ class Sms(ByPost, OfPeople):
         ]
 
 
+class Push(ByPost, OfPeople):
+    tells_when = True
+
+    def __init__(self, stack: ExitStack) -> None:
+        super().__init__(stack)
+        self.browser = Browser()
+        self.subscriptions = Subscriptions(memory_engine())
+
+    @property
+    def channel(self) -> Channel:
+        for person in (ADA.person, XIAOMING.person):
+            self.subscriptions.keep(person, self.browser.subscription(self.url + "/push"), AT)
+        return PushChannel(
+            self.subscriptions,
+            Guard(frozenset({self.url}), wait_s=WAIT_S),
+            private_key=VAPID,
+            contact="ops@example.org",
+            pages="https://track.example",
+            now=lambda: datetime.now(UTC),
+        )
+
+    def arrived(self) -> list[tuple[str, frozenset[str], str]]:
+        shown = [(heard, json.loads(self.browser.opened(heard.body))) for heard in self.end.heard]
+        return [(said["tag"], frozenset(heard.headers), said["body"]) for heard, said in shown]
+
+
 class Mail(OfPeople):
     tells_when = False
     SAYS = {"never": "550 no such user", "later": "451 come back", "in ten minutes": "421 later", "elsewhere": "354 go"}
@@ -158,7 +194,7 @@ class Mail(OfPeople):
         return self.SAYS.get(answer, "250 kept")
 
 
-@pytest.fixture(params=[Mail, Sms, Webhook], ids=["email", "sms", "webhook"])
+@pytest.fixture(params=[Mail, Sms, Push, Webhook], ids=["email", "sms", "push", "webhook"])
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     with ExitStack() as stack:
         yield request.param(stack)
@@ -272,6 +308,34 @@ def test_a_service_remembers_keys_only_where_its_address_has_a_place_for_one() -
 def test_an_address_of_no_service_is_refused_with_its_form(url: str) -> None:
     with pytest.raises(BadSmsSettingsError, match=r"twilio://"):
         SmsChannel(url)
+
+
+def test_a_push_says_how_long_and_how_urgent_and_one_takes_the_place_of_another() -> None:
+    with ExitStack() as stack:
+        push = Push(stack)
+        push.will("dies")
+        push.send(NOTICE)
+        push.send(NOTICE)
+        push.send(owed(NoticeKind.DELIVERED, to=ADA))
+        first, second, calm = (heard.headers for heard in push.end.heard)
+        assert (first["urgency"], calm["urgency"], first["ttl"]) == ("high", "normal", str(24 * 3600))
+        assert first["topic"] == second["topic"]
+        assert 0 < len(first["topic"]) <= 32
+        assert first["content-encoding"] == "aes128gcm"
+        assert first["authorization"].endswith(f"k={public_key(VAPID)}")
+        token = first["authorization"].removeprefix("vapid t=").partition(",")[0]
+        claims = jwt.decode(
+            token, load_pem_private_key(VAPID, None).public_key(), ["ES256"], audience="http://127.0.0.1"
+        )
+        assert claims["sub"] == "mailto:ops@example.org"
+
+
+def test_a_browser_that_ended_its_subscription_is_forgotten_and_the_next_channel_has_its_turn() -> None:
+    with ExitStack() as stack:
+        push = Push(stack)
+        push.will("never")
+        assert isinstance(push.send(NOTICE), ForGood)
+        assert push.subscriptions.of(ADA.person) is None
 
 
 def subject_answer(subject: Subject, notice: OwedNotice, answer: str) -> str:

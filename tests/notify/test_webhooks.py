@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from standardwebhooks import Webhook
 
 from notify.channels.webhook.body import MOST_BYTES, body
-from notify.channels.webhook.channel import signatures, wait_asked_for
+from notify.channels.webhook.channel import signatures
 from notify.channels.webhook.endpoint import TELLS, Endpoint, Wanted
 from notify.channels.webhook.endpoints import (
     MOST,
@@ -24,7 +24,7 @@ from notify.channels.webhook.endpoints import (
 from notify.channels.webhook.owner import switched_off
 from notify.channels.webhook.sender import Sender
 from notify.delivery import Accepted, Later, Outcome
-from notify.guarded import Guard
+from notify.guarded import Guard, wait_asked_for
 from notify.owed import OwedNotice
 from notify.routing import LADDER
 from notify.store.webhooks import WebhookStore

@@ -32,7 +32,7 @@ def test_a_notice_carries_all_its_text_needs(missed: OwedNotice) -> None:
     assert {"SEA", "BOS", "DEN"} == set(missed.places)
     assert (missed.recipient.name, missed.recipient.language) == ("王小明", "zh-Hans")
     assert missed.recipient.zone == "America/New_York"
-    assert missed.channels == ("email",)
+    assert missed.channels == ("push", "email")
     assert missed.urgency is Urgency.NOW
 
 

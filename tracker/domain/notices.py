@@ -135,6 +135,10 @@ def cause(kind: NoticeKind, **names: object) -> str:
     return f"{kind}:{NOTICE_RULES[kind].key.format(**names)}"
 
 
+ASKED_FOR_LATER = "push"
+"""The channel that no booking names, because only the reader's own device can ask for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """What somebody was told before, and when."""

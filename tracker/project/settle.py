@@ -18,7 +18,7 @@ from tracker.domain.handling import HandlingEvent
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.judge import TRY_AGAIN, Stranded, judge, judge_again_at, may_be_stranded, stranded
 from tracker.domain.network import Departure
-from tracker.domain.notices import Judgement, Notice, Said
+from tracker.domain.notices import ASKED_FOR_LATER, Judgement, Notice, Said
 from tracker.domain.owed import notices_owed
 from tracker.domain.rules import breaking
 from tracker.domain.situation import Situation
@@ -260,7 +260,7 @@ def _owe(tx: Transaction, settled: Sequence[Settled], *, muted: bool) -> None:
         consignee, channels = people[each.known.id]
         now = each.situation.now
         for notice in each.owed:
-            by = tuple(channel for channel in notice.rule.channels if channel in channels)
+            by = tuple(name for name in notice.rule.channels if name in channels or name == ASKED_FOR_LATER)
             debts.append(Debt(notice, consignee.id, consignee.pseudonym, each.known.id, by, now, notice.ends(now)))
     tx.owed.owe(debts, muted=muted)
 

@@ -1,17 +1,15 @@
 """Hands a message to an endpoint, once, and says what became of it."""
 
 import re
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from standardwebhooks import Webhook
 
 from notify.channels.webhook.endpoint import Endpoint
 from notify.delivery import Accepted, ForGood, Later, NoAnswer, Outcome
-from notify.guarded import Answer, ForbiddenAddressError, Guard, SilentError, UnreachableError
+from notify.guarded import Answer, ForbiddenAddressError, Guard, SilentError, UnreachableError, wait_asked_for
 
 GONE = 410
-LONGEST_WAIT = timedelta(hours=24)
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -48,18 +46,6 @@ def judge(answer: Answer, now: datetime) -> Outcome:
     if 200 <= answer.status < 300:
         return Accepted(said)
     return ForGood(said) if answer.status == GONE else Later(said, wait_asked_for(answer.retry_after, now))
-
-
-def wait_asked_for(retry_after: str | None, now: datetime) -> timedelta | None:
-    """`Retry-After` (RFC 9110, section 10.2.3), in seconds or as a date; at most a day. None: it makes no sense."""
-    text = (retry_after or "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return min(timedelta(seconds=int(text)), LONGEST_WAIT)
-    try:
-        wait = parsedate_to_datetime(text) - now
-    except (ValueError, TypeError):  # TypeError: a date without a zone
-        return None
-    return min(max(wait, timedelta(0)), LONGEST_WAIT)
 
 
 def _line(text: str) -> str:
