@@ -10,8 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
+from lastscan.commands.device import device
+from lastscan.home import Home
 from locales import languages
 from tests.tracker.world import FEEDER, VAN_OUT, World, at, new_database
 from tracker.devices import INVITED_FOR, Credentials, Devices
@@ -77,6 +80,23 @@ def test_another_phone_takes_a_devices_place_and_the_old_one_is_refused(world: W
     new = client.post("/courier/pair", json={"token": token}).get_json()
     assert world.registry.site_of("c-17", password=old.password) is None
     assert world.registry.site_of("c-17", password=new["password"]) == "sea"
+
+
+def test_the_station_shows_a_code_and_a_link_that_names_the_token_where_no_server_sees_it(tmp_path: Path) -> None:
+    def runs(*words: str) -> str:
+        ran = CliRunner().invoke(device, [*words, "--home", str(tmp_path), "--pages", "https://station.example/"])
+        assert ran.exit_code == 0, ran.output
+        return ran.stdout
+
+    told = json.loads(runs("add", "c-17", "--site", "sea", "--qr", "--json"))
+    address, _, token = told["url"].partition("#pair=c-17:")
+    assert (address, told["minutes"]) == ("https://station.example/courier/", 10)
+    home = Home.at(tmp_path)
+    registry = Devices(home.store(), home.clock)
+    assert registry.take_up(token) is not None
+    shown = runs("pair", "c-17").splitlines()
+    assert len(shown) > 15
+    assert registry.take_up(shown[-1].partition("c-17:")[2]) is not None
 
 
 def test_an_invitation_ends_after_ten_minutes_with_a_later_one_and_with_the_device(world: World) -> None:

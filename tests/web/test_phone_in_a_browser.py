@@ -201,6 +201,34 @@ def test_after_a_restore_the_phone_brings_again_what_the_server_forgot(
     restored.close()
 
 
+def test_a_newer_page_takes_over_at_a_start_and_what_waits_stays(
+    phone: Phone, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = phone.pairs().page
+    page.evaluate("navigator.serviceWorker.ready.then((shell) => shell.active.state)")
+    (old,) = page.evaluate("caches.keys()")
+    page.route("**/courier/ldp", lambda asked: asked.abort())
+    phone.types(ONE)
+    monkeypatch.setattr("web.phone._content", lambda name: b"newer")
+    page.evaluate("navigator.serviceWorker.getRegistration().then((shell) => shell.update())")
+    for _ in range(400):
+        page.wait_for_timeout(10)
+        if page.evaluate("navigator.serviceWorker.getRegistration().then((shell) => shell.waiting !== null)"):
+            break
+    page.reload(wait_until="commit")  # and once more by itself, as the newer one takes over
+    expect(page.locator("#sending")).to_contain_text("1 waiting")
+    for _ in range(400):
+        page.wait_for_timeout(10)
+        names = page.evaluate("caches.keys()")
+        if len(names) == 1 and names != [old]:
+            break
+    assert names != [old]
+    page.unroute("**/courier/ldp")
+    page.reload()
+    phone.settles()
+    assert [code for *_, code in world.log()] == [ONE]
+
+
 def test_a_tab_killed_in_mid_journal_loses_no_beep_and_numbers_have_no_gap(phone: Phone, world: World) -> None:
     phone.pairs()
     phone.window.set_offline(True)

@@ -97,18 +97,20 @@ function refresh() {
   const { shift, handheld, link, proofs, identity } = at;
   showTask(shift, identity);
   showList(shift.checklist);
-  showSending({ waiting: handheld.waiting, oldest: handheld.oldest, files: proofs.waiting, way: link?.way ?? "off", practice: isPractice });
+  showSending({ waiting: handheld.waiting, oldest: handheld.oldest, files: proofs.waiting, aside: handheld.nacked.length, way: link?.way ?? "off", practice: isPractice });
 }
 
 // --- scanning ---
+
+for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, unlock, { once: true });
 
 const sight = new Sight();
 /** @type {Camera | null} */
 let camera = null;
 
 the("start").onclick = async () => {
-  unlock();
-  camera ??= new Camera(/** @type {HTMLVideoElement} */ (the("video")), saw, () => at?.handheld.config?.symbologies ?? READABLE);
+  const symbologies = () => at?.handheld.config?.symbologies ?? READABLE;
+  camera ??= new Camera(/** @type {HTMLVideoElement} */ (the("video")), saw, lost, symbologies);
   try {
     await camera.start();
   } catch (wrong) {
@@ -136,6 +138,13 @@ function saw(reads, ms, size) {
   const fresh = sight.look(reads, performance.now(), at?.handheld.config?.lengths);
   if (document.querySelector("dialog[open]:not(#task-dialog)")) return;
   for (const { text, sym } of fresh) void take(text, sym);
+}
+
+/** Another program took the camera, or the phone did. */
+function lost() {
+  camera?.stop();
+  for (const id of ["again", "torch", "zoom-field"]) the(id).hidden = true;
+  the("start").hidden = false;
 }
 
 /** One code, from whatever read it. @param {string} code @param {string} sym @param {Record<string, unknown>} [x] */
@@ -222,7 +231,6 @@ the("task").onclick = async () => {
   if (at) await setTask(await dialogs.askTask(at.shift.task, at.handheld.config?.kinds ?? USUAL, at.shelf.work));
 };
 the("type").onclick = async () => {
-  unlock();
   const listed = at?.shift.checklist?.expected ?? new Map();
   const code = await dialogs.askNumber(listed);
   if (code) await take(code, "keyed");
@@ -280,7 +288,10 @@ function rememberLanguage() {
 
 /** Without a network the page comes from the phone. A newer one takes over at a start, never during a shift. */
 function installShell() {
-  void navigator.serviceWorker?.register("/courier/worker.js", { scope: "/courier/" }).then((shell) => {
-    shell.waiting?.postMessage("take over");
+  const shells = navigator.serviceWorker;
+  void shells?.register("/courier/worker.js", { scope: "/courier/" }).then((shell) => {
+    if (!shell.waiting || invited) return; // an invitation would be lost with the page
+    shells.addEventListener("controllerchange", () => location.reload(), { once: true });
+    shell.waiting.postMessage("take over");
   }, () => undefined);
 }

@@ -7,11 +7,13 @@ export class Camera {
   /**
    * @param {HTMLVideoElement} video
    * @param {(reads: import("./sight.js").Read[], ms: number, size: {width: number, height: number}) => void} saw called for each frame read
+   * @param {() => void} lost called when the phone takes the camera away
    * @param {() => string[]} symbologies asked for each frame
    */
-  constructor(video, saw, symbologies) {
+  constructor(video, saw, lost, symbologies) {
     this.video = video;
     this._saw = saw;
+    this._lost = lost;
     this._symbologies = symbologies;
     /** @type {MediaStream | null} */
     this._stream = null;
@@ -28,6 +30,7 @@ export class Camera {
   async start() {
     this.stop();
     this._stream = await navigator.mediaDevices.getUserMedia({ video: WANTED, audio: false });
+    for (const track of this._stream.getVideoTracks()) track.addEventListener("ended", this._lost);
     this.video.srcObject = this._stream;
     await this.video.play();
     this._next();

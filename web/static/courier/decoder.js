@@ -26,15 +26,25 @@ const ready = prepareZXingModule({
 });
 
 addEventListener("message", async ({ data: { image, symbologies } }) => {
-  await ready;
+  try {
+    await ready;
+    postMessage(await look(image, symbologies));
+  } catch (wrong) {
+    console.error(wrong);
+    postMessage({ reads: [], ms: 0 }); // a frame lost; the next may be read
+  }
+});
+
+/** @param {ImageData} image @param {string[]} symbologies in the words of the wire */
+async function look(image, symbologies) {
   const began = performance.now();
-  const formats = [...new Set(symbologies.map((/** @type {keyof typeof FORMATS} */ word) => FORMATS[word]).filter(Boolean))];
+  const formats = [...new Set(symbologies.map((word) => /** @type {Record<string, string>} */ (FORMATS)[word]).filter(Boolean))];
   const found = await readBarcodes(image, { formats, maxNumberOfSymbols: 16, tryInvert: false, tryDownscale: true });
   const reads = found
     .filter((/** @type {any} */ read) => read.isValid && read.format && read.format !== "None" && read.text)
     .map((/** @type {any} */ read) => ({ sym: wordOf(read), text: read.text, box: corners(read.position) }));
-  postMessage({ reads, ms: performance.now() - began });
-});
+  return { reads, ms: performance.now() - began };
+}
 
 /** @param {any} read */
 function wordOf(read) {

@@ -101,6 +101,7 @@ export function showList(checklist) {
     the("list-count").textContent = _("{count} loaded; no list yet", { count: checklist.loaded });
     the("list-age").textContent = "";
     the("list-rest").replaceChildren();
+    delete the("list-rest").dataset.drawn;
     return;
   }
   const { missing } = checklist;
@@ -113,6 +114,9 @@ export function showList(checklist) {
   the("list-age").textContent = _("list {age} old", { age: span(Date.now() - checklist.list.fetched) });
   const part = (/** @type {string} */ title, /** @type {string[]} */ lines) =>
     lines.length ? [made("h3", {}, title), made("ul", {}, ...lines.map((line) => made("li", {}, line)))] : [];
+  const drawn = [...missing.map((piece) => piece.number), "", ...checklist.surplus].join(" ");
+  if (the("list-rest").dataset.drawn === drawn) return; // each second: what somebody reads or marks stays
+  the("list-rest").dataset.drawn = drawn;
   the("list-rest").replaceChildren(
     ...part(_("Missing"), missing.map((piece) => `${spaced(piece.number)} · ${piece.destination}`)),
     ...part(_("Surplus"), [...checklist.surplus].map(spaced)),
@@ -121,9 +125,9 @@ export function showList(checklist) {
 
 /**
  * What waits for the tracker's receipt, and for how long.
- * @param {{waiting: number, oldest: number | null, files: number, way: import("./link.js").Way, practice: boolean}} now
+ * @param {{waiting: number, oldest: number | null, files: number, aside: number, way: import("./link.js").Way, practice: boolean}} now
  */
-export function showSending({ waiting, oldest, files, way, practice }) {
+export function showSending({ waiting, oldest, files, aside, way, practice }) {
   const line = the("sending");
   const age = oldest === null ? 0 : Date.now() - oldest;
   line.dataset.late = !waiting || practice || age < AMBER_AFTER ? "" : age < RED_AFTER ? "amber" : "red";
@@ -136,7 +140,8 @@ export function showSending({ waiting, oldest, files, way, practice }) {
   const words = waiting ? _("{count} waiting, oldest {age}", { count: waiting, age: span(age) }) : _("nothing waits");
   line.dataset.way = way;
   const pictures = files ? [_("{count} pictures to bring", { count: files })] : [];
-  const text = practice ? _("Practice: nothing is sent.") : [words, ...pictures, how].join(" · ");
+  const kept = aside ? [_("{count} put aside for staff", { count: aside })] : [];
+  const text = practice ? _("Practice: nothing is sent.") : [words, ...pictures, ...kept, how].join(" · ");
   if (line.textContent !== text) line.textContent = text;
 }
 
