@@ -549,6 +549,29 @@ def test_what_was_muted_and_stands_no_longer_is_told_should_it_come_true_again(e
     assert {(row.cause, row.kind) for row in world.outbox.unplanned()} == {(n.cause, n.kind) for n in (missed, back)}
 
 
+def test_a_notice_waits_for_its_time_and_a_newer_one_of_its_strand_takes_its_place(engine: sa.Engine) -> None:
+    world = World(engine).with_network()
+    world.books_bag()
+    with world.store.reading() as tx:
+        (piece,) = tx.booked.pieces_after(0, 1000)
+        person = tx.booked.consignee(piece)[0].id
+    kinds = (NoticeKind.CONNECTION_AT_RISK, NoticeKind.ETA_CHANGED, NoticeKind.MISSED_CONNECTION)
+    risk, moved, missed = (Notice(kind, f"{kind}:x/1", because("It is so."), (), not_before=at(3)) for kind in kinds)
+    debts = [
+        Debt(notice, person, "ada", piece, ("email",), owed_at=at(n), expires_at=at(9))
+        for n, notice in enumerate((risk, moved, missed))
+    ]
+    with world.store.writing() as tx:
+        tx.owed.owe(debts)
+        rows = {row.notice.kind: row for row in tx.owed.about(piece)}
+        assert [kind for kind in kinds if tx.owed.superseded(rows[kind])] == [NoticeKind.CONNECTION_AT_RISK]
+        tx.owed.told(rows[NoticeKind.MISSED_CONNECTION].id, "cancelled")
+        assert not tx.owed.superseded(rows[NoticeKind.CONNECTION_AT_RISK])
+        assert [each.notice for each in tx.owed.said([piece])[piece]] == [risk, moved, missed]
+    assert world.outbox.unplanned(by=at(2.9)) == []
+    assert len(world.outbox.unplanned(by=at(3))) == len(world.outbox.unplanned()) == 3
+
+
 # --- several at once ------------------------------------------------------------------------------------------------
 
 

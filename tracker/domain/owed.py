@@ -406,7 +406,7 @@ def _true(after: Judgement, piece: Piece) -> frozenset[str]:
                 so(K.RETURNING)
                 if not irregularity.open:
                     so(K.RETURNED)
-            case Wrong.LOST:
+            case Wrong.LOST if irregularity.open:
                 so(K.LOST)
             case _:
                 pass
