@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -35,7 +35,8 @@ class Proof:
 
     def said(self) -> dict[str, Value]:
         """As a row of the chain: instants in RFC 3339, in UTC."""
-        return asdict(self) | {"at": self.at.astimezone(UTC).isoformat()}
+        row: dict[str, Value] = {name: getattr(self, name) for name in self.__slots__}
+        return row | {"at": self.at.astimezone(UTC).isoformat()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,19 @@ def replan(pieces: int, seed: int, database_url: str | None, as_json: bool) -> N
 
 
 @bench.command()
+@click.option("--due", type=click.IntRange(1), default=50_000, show_default=True, help="Deliveries that are due.")
+@click.option("--batch", type=click.IntRange(1), default=500, show_default=True, help="Deliveries of one claim.")
+@click.option("--database-url", help="An empty PostgreSQL database, instead of SQLite in a scratch file.")
+@json_option
+def notices(due: int, batch: int, database_url: str | None, as_json: bool) -> None:
+    """What a delivery costs besides its sending, beside bare updates of the same rows."""
+    from lastscan.bench.harness import tell
+    from lastscan.bench.notices import Plan, measure
+
+    tell("notices", measure(Plan(due, batch, database_url)), as_json=as_json)
+
+
+@bench.command()
 @click.option("--idle", default=5000, show_default=True, help="Registered devices that sign in and say nothing.")
 @click.option("--half-open", default=500, show_default=True, help="Connections that never sign in.")
 @click.option("--seconds", default=10.0, show_default=True, help="How long live scans go on with all of them there.")

@@ -1,7 +1,7 @@
 """Deliveries in the database: who may send what now, and what became of it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from notify.store.schema import deliveries, feedback, proofs, suppressions
 
 _Row = sa.RowMapping
 _HELD = tuple(column for column in deliveries.c if column.name in Delivery.__dataclass_fields__)
+_PLANNED = tuple(field.name for field in fields(Planned))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,10 @@ class DeliveryStore:
 
     def _add(self, tx: sa.Connection, planned: Sequence[Planned], now: datetime) -> int:
         insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-        rows = [asdict(one) | {"state": State.DUE, "due_at": now, "planned_at": now} for one in planned]
-        return tx.execute(insert(deliveries).on_conflict_do_nothing(), rows).rowcount
+        begun = {"state": State.DUE, "due_at": now, "planned_at": now}
+        rows = [{name: getattr(one, name) for name in _PLANNED} | begun for one in planned]
+        added = insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.id)
+        return len(tx.execute(added, rows).all())
 
     # Claiming, handing over, settling
 
@@ -132,6 +135,9 @@ class DeliveryStore:
             locked = tx.execute(threads.order_by(d.id).with_for_update()).mappings().all()
             rows = [_delivery(row) for row in locked]
             by_id = {row.id: row for row in rows}
+            by_thread: dict[str, list[Delivery]] = {}
+            for each in rows:
+                by_thread.setdefault(each.thread, []).append(each)
             handed: list[Delivery] = []
             overtaken: dict[str, Delivery] = {}
             for one in held:
@@ -139,7 +145,7 @@ class DeliveryStore:
                 if row is None or row.fence != one.fence or not _is_held(row, now) or one.id in overtaken:
                     continue
                 room = pace.room(lane.spent_until, now, shared=row.shared)
-                older = [other for other in rows if other.thread == row.thread and other.owed_at < row.owed_at]
+                older = [other for other in by_thread[row.thread] if other.owed_at < row.owed_at]
                 if room == 0 or lane.rests(now) or any(_is_held(other, now) for other in older):
                     continue
                 lane = replace(lane, spent_until=pace.spend(lane.spent_until, now, 1))
@@ -173,7 +179,8 @@ class DeliveryStore:
                 if (heard := lane.heard(answers, now)) != lane:
                     keep_lane(tx, heard)
             ledger.append(tx, [result.proof for result in results])
-        return [result.delivery for result in results if result not in ours]
+        kept = {result.delivery.id for result in ours}
+        return [result.delivery for result in results if result.delivery.id not in kept]
 
     # What providers say afterwards
 
