@@ -19,9 +19,11 @@ from tracker.domain.itinerary import Itinerary, Leg, Plan, leg_on
 from tracker.domain.judge import judge, judge_again_at
 from tracker.domain.movements import Known
 from tracker.domain.network import Departure, Facility, FacilityKind, Mode
+from tracker.domain.notices import Notice, NoticeKind, cause
 from tracker.domain.shipment import Piece, PieceKind, Promise
 from tracker.domain.situation import Situation
 from tracker.domain.timeline import progress, timeline
+from tracker.domain.why import because
 from tracker.store import Store, Transaction
 from tracker.store.bulk import fill
 from tracker.store.engine import micros
@@ -29,6 +31,7 @@ from tracker.store.fact_log import PROJECT
 from tracker.store.schema import (
     aliases,
     facts,
+    outbox,
     people,
     piece_facts,
     pieces,
@@ -94,6 +97,7 @@ def fill_on_their_way(store: Store, *, pieces: int, through: str, seed: int) -> 
         writer = _Writer(tx, random.Random(seed), through=through)
         writer.day(NOW - timedelta(hours=11), pieces // 2, scans=6)
         writer.day(NOW - timedelta(hours=2, minutes=30), pieces - pieces // 2, scans=2)
+        writer.told_of_handing_in()
         tx.log.move(PROJECT, writer.pos)
 
 
@@ -149,6 +153,19 @@ class _Writer:
         if scans < SCANS:
             self.next_scans += [self._fact(route, scans, numbers[at]) for at, route in enumerate(on)]
         self.numbers += numbers
+
+    def told_of_handing_in(self) -> None:
+        """The consignee of every parcel heard that it was handed in."""
+        at, ends = micros(NOW - timedelta(hours=1)), micros(NOW + timedelta(hours=1))
+        rows = []
+        for n, number in enumerate(self.numbers, 1):
+            named = cause(NoticeKind.PICKED_UP, piece=f"{number}/1")
+            notice = Notice(NoticeKind.PICKED_UP, named, because("It was handed in."), ())
+            told = msgspec.json.encode(notice).decode()
+            rows.append(
+                (str(n), named, n, n, 1, notice.kind.value, told, '["email"]', at, at, ends, True, True, "accepted")
+            )
+        fill(self._tx.connection, outbox, _TOLD, rows)
 
     def _book(self, first: int, numbers: Sequence[str], on: Sequence[_Day], begins: datetime) -> None:
         db, at = self._tx.connection, micros(begins)
@@ -257,6 +274,10 @@ FACT_COLUMNS = [
 _PIECE = [
     "id", "shipment", "number", "journey", "kind", "origin", "destination", "booked_at", "due_by", "service",
     "booked_legs",
+]  # fmt: skip
+_TOLD = [
+    "id", "cause", "person", "piece", "seq", "kind", "notice", "channels", "owed_at", "not_before", "expires_at",
+    "planned", "noted", "outcome",
 ]  # fmt: skip
 _PERSON = ["id", "pseudonym", "name", "email", "language", "address"]
 _SHIPMENT = ["id", "account", "service", "shipper", "consignee", "channels", "booked_at"]

@@ -15,6 +15,7 @@ from tracker.clock import StoppedClock
 from tracker.desk import Desk
 from tracker.domain.decisions import CloseFacility
 from tracker.domain.handling import REPLANNER, Kind
+from tracker.domain.notices import NoticeKind
 from tracker.domain.staff import Role, Staff
 from tracker.project import Projector
 from tracker.store import Store
@@ -93,18 +94,22 @@ def _position(store: Store) -> int:
 
 def _counts(store: Store) -> tuple[int, int]:
     with store.reading() as tx:
-        return len(tx.log.said_by(REPLANNER)), tx.owed.counts()["notices_due"]
+        told = sa.select(sa.func.count()).where(outbox.c.kind == NoticeKind.LEG_CANCELLED.value)
+        return len(tx.log.said_by(REPLANNER)), tx.connection.execute(told).scalar_one()
 
 
 _TABLES = (facts, timelines, planned_rides, irregularities, outbox, updates)
 """What planning a piece anew writes to."""
 
 
+_OF_REPLANNING = {"facts": facts.c.kind == Kind.REPLAN, "outbox": outbox.c.kind == NoticeKind.LEG_CANCELLED.value}
+
+
 def _raw(store: Store) -> None:
     """The same rows into empty tables of the same form, in batches, each kept before the next."""
     for table in _TABLES:
         columns = [column.name for column in table.columns]
-        where = facts.c.kind == Kind.REPLAN if table is facts else sa.true()
+        where = _OF_REPLANNING.get(table.name, sa.true())
         as_kept = [sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in table.columns]
         with store.reading() as tx:
             rows = [tuple(row) for row in tx.connection.execute(sa.select(*as_kept).where(where))]

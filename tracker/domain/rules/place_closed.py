@@ -47,9 +47,10 @@ def _taken_by(situation: Situation, inbound: Departure | None, departure: Depart
 
     What was given up for a closure stays given up though it was opened sooner than was said then.
     """
-    if not departure.takes_pieces or situation.rode(departure.name):
+    place = situation.facility(departure.origin)
+    if not place.closures or not departure.takes_pieces or situation.rode(departure.name):
         return None
-    place, leaves_at = situation.facility(departure.origin), departure.leaves_at
+    leaves_at = departure.leaves_at
     in_force = leg in situation.itinerary.legs
     for closure in place.closures:
         until = closure.until if in_force else closure.said_until or closure.until
