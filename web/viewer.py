@@ -10,14 +10,32 @@ from tracker.recipients import Grant, Particulars
 from web.visitor import Recipients
 
 TOLD: dict[NoticeKind, str] = {
+    NoticeKind.BOOKED: sentence("That it was booked"),
+    NoticeKind.PICKED_UP: sentence("That it was handed to us"),
+    NoticeKind.ETA_CHANGED: sentence("That it comes at another time"),
     NoticeKind.OUT_FOR_DELIVERY: sentence("That it is out for delivery"),
     NoticeKind.DELIVERED: sentence("That it was delivered"),
+    NoticeKind.READY_FOR_PICKUP: sentence("That it can be picked up"),
+    NoticeKind.PICKUP_REMINDER: sentence("That it still waits to be picked up"),
+    NoticeKind.DELIVERY_ATTEMPTED: sentence("That it could not be handed over"),
+    NoticeKind.LATE: sentence("That it is late"),
+    NoticeKind.LATE_PREDICTED: sentence("That it will be late"),
+    NoticeKind.STALLED: sentence("That it lies longer than it should"),
     NoticeKind.CONNECTION_AT_RISK: sentence("That it may miss a connection"),
     NoticeKind.MISSED_CONNECTION: sentence("That it missed a connection"),
     NoticeKind.LEG_CANCELLED: sentence("That a departure is cancelled"),
+    NoticeKind.REPLANNED: sentence("That it goes another way"),
     NoticeKind.WITHDRAWN: sentence("That an earlier message no longer holds"),
+    NoticeKind.CUSTOMS_HOLD: sentence("That customs keep it"),
+    NoticeKind.CUSTOMS_RELEASED: sentence("That customs let it go"),
+    NoticeKind.PAYMENT_DUE: sentence("That a payment is due"),
+    NoticeKind.ADDRESS_PROBLEM: sentence("That its address is not right"),
+    NoticeKind.DAMAGED: sentence("That it was damaged"),
+    NoticeKind.LOST: sentence("That it is lost"),
+    NoticeKind.RETURNING: sentence("That it goes back"),
+    NoticeKind.RETURNED: sentence("That it is back"),
+    NoticeKind.CORRECTION: sentence("That we told you something wrong"),
 }
-ANOTHER = sentence("Another message")
 
 OUTCOMES = {
     "due": sentence("on its way to you"),
@@ -96,9 +114,8 @@ def _proof(card: PieceCard, words: Words) -> list[tuple[str, str]]:
 
 
 def _told(notice: ToldNotice, card: PieceCard, words: Words) -> Told:
-    kinds = {kind.value: said for kind, said in TOLD.items()}
     return Told(
-        what=words.say(kinds.get(notice.kind, ANOTHER)),
+        what=words.say(TOLD[NoticeKind(notice.kind)]),
         when=words.instant(notice.owed_at, card.destination.zone),
         outcome=words.say(OUTCOMES[notice.outcome]),
     )

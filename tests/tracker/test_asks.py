@@ -76,6 +76,7 @@ def test_another_day_is_granted_at_once_and_the_window_moves(world: World, asks:
     assert card is not None
     assert card.eta is not None
     assert card.eta.earliest.date() == day
+    assert [cause for cause, _ in world.owed() if cause.startswith("late")] == []
     standings = world.standings()
     rebuild(world.store, world.clock)
     assert world.standings() == standings

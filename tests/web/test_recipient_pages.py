@@ -13,9 +13,11 @@ from tests.tracker.world import World, at, new_database
 from tracker.asks import Asks
 from tracker.domain.booking import BookedPiece, Party
 from tracker.domain.handling import Kind
+from tracker.domain.notices import NoticeKind
 from tracker.domain.shipment import Goods
 from tracker.recipients import Recipients
 from web.app import WebSettings, create_app, live_of
+from web.viewer import TOLD
 
 CANARIES = {
     "name": "Ada van der Canary",
@@ -294,6 +296,10 @@ def test_an_api_answer_is_that_of_the_number_whoever_asks(client: FlaskClient, h
     before = client.get(address).data
     client.get(house.link)
     assert client.get(address).data == before
+
+
+def test_every_kind_of_notice_has_its_words() -> None:
+    assert set(TOLD) == set(NoticeKind)
 
 
 def test_a_link_that_is_none_of_ours_leads_nowhere(client: FlaskClient) -> None:

@@ -32,6 +32,7 @@ def judge(situation: Situation) -> Judgement:
         out_on=_out_on(situation),
         warned=warnings(situation),
         replans=len(situation.versions) - 1,
+        due_by=situation.due_by if situation.not_before is not None else None,
     )
 
 

@@ -204,3 +204,4 @@ class Judgement:
     out_on: date | None = None  # the day, where it is, on which it went out for delivery last
     warned: tuple[Warned, ...] = ()
     replans: int = 0  # how many of them stand
+    due_by: datetime | None = None  # where its recipient asked for a day later than the promise

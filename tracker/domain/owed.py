@@ -196,7 +196,7 @@ def _of_the_plan(after: Judgement, piece: Piece, now: datetime) -> Iterator[Noti
             yield Notice(K.CONNECTION_AT_RISK, named, warned.why, ())
     if broken or not after.progress.marks:
         return
-    due_by, late = piece.promise.due_by, _first(after, Wrong.LATE)
+    due_by, late = after.due_by or piece.promise.due_by, _first(after, Wrong.LATE)
     day = due_by.date()
     if late is not None and late.open:
         named = cause(K.LATE, piece=piece.name, day=day)
