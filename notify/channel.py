@@ -1,8 +1,9 @@
 """What a channel must be able to do. Each lives in a folder of its own under `channels/`, and knows no other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from notify.delivery import Outcome
 from notify.owed import OwedNotice, Recipient
@@ -39,4 +40,13 @@ class Channel(Protocol):
 
     def send(self, message: Message, *, key: str) -> Outcome:
         """Hands it over, once, within 45 s, less than a lease. It raises nothing a provider or a network can cause."""
+        ...
+
+
+@runtime_checkable
+class Joins(Protocol):
+    """A channel that can put several notices to one reader into one message."""
+
+    def compose_joined(self, notices: Sequence[OwedNotice], *, key: str, written_at: datetime) -> Message:
+        """The message for all of them, in this order; otherwise as `Channel.compose`."""
         ...

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from notify.wishes.wishes import Hold
+
 
 class State(StrEnum):
     DUE = "due"
@@ -16,19 +18,11 @@ class State(StrEnum):
     SUPERSEDED = "superseded"  # a newer one of the same thread went first
     EXPIRED = "expired"
     OPTED_OUT = "opted_out"  # whoever it is for has left this kind
+    MUTED = "muted"  # whoever it is for wants no more about this piece
+    CAPPED = "capped"  # whoever it is for was told enough, until it was too late for this
 
 
-SETTLED = frozenset(
-    {
-        State.ACCEPTED,
-        State.UNKNOWN,
-        State.FAILED,
-        State.CANCELLED,
-        State.SUPERSEDED,
-        State.EXPIRED,
-        State.OPTED_OUT,
-    }
-)
+SETTLED = frozenset(State) - {State.DUE, State.LEASED, State.RETRY}
 """States the tracker hears of. UNKNOWN may still become another."""
 
 
@@ -52,6 +46,15 @@ class Delivery:
     fence: int  # how often it was taken up
     attempts: int  # those that count on the ladder: not when whoever took it up never came to it
     handed_at: datetime | None  # since when the person may have it; None while that is impossible
+    address: str = ""  # digest; empty: there is none
+    number: str = ""  # of the piece
+    held: str = ""  # what it waited for last, before it was first told
+    letter: str | None = None  # the key of the joined letter it goes in
+
+    @property
+    def key(self) -> str:
+        """What its provider sees, in every attempt."""
+        return self.letter or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,14 @@ class Planned:
     owed_at: datetime
     priority: int
     shared: bool = False  # its cause concerns many pieces, as a departure does
+    address: str = ""  # digest; empty: there is none
+    number: str = ""  # of the piece
+    hold: Hold | None = None  # what it waits for, if it does not go at once
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What one attempt came to. With `due_at` there will be another."""
+    """What one attempt came to. With `due_at` there will be another, and after a `hold`."""
 
     state: State
     why: str
@@ -82,6 +88,7 @@ class Settlement:
     due_at: datetime | None = None
     handed_at: datetime | None = None
     then: Planned | None = None  # the next channel, after this one failed for good
+    hold: Hold | None = None
     provider_id: str = ""  # the provider's own name for it
     answered: bool | None = None  # whether its provider said yes or no; None: it was not asked
 
@@ -90,8 +97,10 @@ class Settlement:
 class Counts:
     """Of notices, for the report: each counts once however many channels it has.
 
-    Due are all but the cancelled, which were no longer true when their turn came, the superseded, and those their
-    reader has opted out of; doubled those a provider accepted more than once for one cause, person and channel.
+    Due are those whose turn has come: not the held, which wait for a person's hour or the next digest. Nor the
+    cancelled, which were no longer true by then, the superseded, and those their reader has opted out of, has muted or
+    had enough of. Doubled are those a provider accepted more than once for one cause, person and channel. A joined
+    letter counts for each of its notices.
     """
 
     notices_due: int = 0
@@ -104,6 +113,9 @@ class Counts:
     notices_superseded: int = 0
     notices_expired: int = 0
     notices_opted_out: int = 0
+    notices_muted: int = 0
+    notices_capped: int = 0
+    notices_held: int = 0
 
 
 # --- What a channel answers ---------------------------------------------------------------------------------

@@ -10,13 +10,16 @@ from datetime import datetime, timedelta
 import structlog
 
 from notify import routing
-from notify.channel import Channel, Message, UnsayableError
-from notify.delivery import Accepted, Delivery, ForGood, Later, Outcome, Said, Settlement, State
+from notify.channel import Channel, Joins, Message, UnsayableError
+from notify.delivery import Accepted, Delivery, ForGood, Later, Outcome, Planned, Said, Settlement, State
 from notify.owed import EXPIRED, OVERTAKEN, STANDS, SUPERSEDED, UNSAID, Outbox, OwedNotice
 from notify.pace import UNPACED, Pace
 from notify.preferences import Preferences
 from notify.proofs import UNSENT, Sent, address_digest, proof_of
+from notify.readers import Reader, Readers
 from notify.store.deliveries import DeliveryStore, Result
+from notify.wishes.caps import Weighed
+from notify.wishes.wishes import Held, Hold
 from tracker.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -38,12 +41,33 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
-    """A message that may leave, and what it is about."""
+class _Part:
+    """A delivery that may leave, and what it says to whom."""
 
     delivery: Delivery
-    notice: OwedNotice
+    reader: Reader
+
+    @property
+    def notice(self) -> OwedNotice:
+        return self.reader.notice
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """A message that may leave, and what it is about: one notice, or several that were joined."""
+
+    parts: tuple[_Part, ...]
     message: Message
+    weighed: Weighed | None  # None: the caps let it pass, as what may have arrived before
+
+    @property
+    def delivery(self) -> Delivery:
+        """The one that holds its place; the others leave with it."""
+        return self.parts[0].delivery
+
+    @property
+    def others(self) -> list[Delivery]:
+        return [part.delivery for part in self.parts[1:]]
 
 
 class Dispatcher:
@@ -69,7 +93,7 @@ class Dispatcher:
         self._deliveries = deliveries
         self._channels = channels
         self._clocks = clocks
-        self._preferences = preferences
+        self._readers = Readers(channels, preferences)
         self._proof_key = proof_key
         self._chance = chance
         self._paces = paces or {}
@@ -86,15 +110,18 @@ class Dispatcher:
         return done + self.report()
 
     def plan(self) -> int:
-        """Decides by which channel each notice goes that is newly owed; how many there were."""
-        owed = self._outbox.unplanned(by=self._clocks.business.now())
+        """Decides by which channel and when each notice goes that is newly owed, and wakes those whose hour has come;
+        how many there were."""
+        business, real = self._clocks.business.now(), self._clocks.real()
+        woken = self._deliveries.wake(business, real)
+        owed = self._outbox.unplanned(by=business)
         if not owed:
-            return 0
-        planned = [one for notice in owed if (one := routing.plan(notice, self._channels)) is not None]
-        self._deliveries.plan(planned, self._clocks.real())
+            return woken
+        readers = self._readers.of(owed)
+        self._deliveries.plan([one for reader in readers for one in reader.planned(self._channels, business)], real)
         # A crash before this line plans them again, and equal plans have equal ids.
         self._outbox.planned([notice.id for notice in owed])
-        return len(owed)
+        return woken + len(owed)
 
     def send(self, channel: str, limit: int = 100, *, stopped: Callable[[], bool] = lambda: False) -> int:
         """Attends to at most `limit` deliveries that are due by this channel; to how many.
@@ -124,10 +151,14 @@ class Dispatcher:
         said = self._deliveries.unheeded()
         for one, delivery in said:
             notice = self._outbox.notice(delivery.notice) if delivery is not None else None
-            then = routing.plan(notice, self._channels, after=delivery.channel) if delivery and notice else None
+            then = self._after_all(delivery, notice) if delivery is not None and notice is not None else None
             if self._deliveries.heed(one, delivery, then, self._clocks.real()) and one.said is not Said.DELIVERED:
                 log.warning("a message came back", delivery=one.delivery, said=one.said, provider=one.provider)
         return len(said)
+
+    def _after_all(self, delivery: Delivery, notice: OwedNotice) -> Planned | None:
+        (reader,) = self._readers.of([notice])
+        return reader.after(delivery.channel, self._clocks.business.now())
 
     def report(self) -> int:
         """Tells the tracker what was settled since it was told last; of how many."""
@@ -149,21 +180,26 @@ class Dispatcher:
         settled: list[Result] = []
         letters: dict[str, _Letter] = {}
         for delivery in wave:
-            found = self._prepared(delivery)
-            if isinstance(found, _Letter):
-                letters[delivery.id] = found
-            elif found is not None:
-                settled.append(found)
+            letter, results = self._prepared(delivery)
+            settled += results
+            if letter is not None:
+                letters[letter.delivery.id] = letter
         held = [letter.delivery for letter in letters.values()]
-        handed = self._deliveries.hand(held, self._clocks.real(), pace)
+        handed = self._deliveries.hand(
+            held,
+            self._clocks.real(),
+            pace,
+            with_them={letter.delivery.id: letter.others for letter in letters.values() if letter.others},
+            weighed={letter.delivery.id: letter.weighed for letter in letters.values() if letter.weighed is not None},
+        )
         leaving = [letters[delivery.id] for delivery in handed]
         for letter, outcome in zip(leaving, self._sent_all(leaving, pace), strict=True):
-            settled.append(self._outcome(outcome, letter))
+            settled += self._outcomes(outcome, letter)
         now = self._clocks.real()
         for lost in self._deliveries.settle(settled, now):
             log.warning("lease ran out while sending", delivery=lost.id, fence=lost.fence)
         ours = {delivery.id for delivery in handed}
-        kept = [delivery for delivery in held if delivery.id not in ours]
+        kept = [part.delivery for letter in letters.values() if letter.delivery.id not in ours for part in letter.parts]
         self._deliveries.release(kept, due_at=now + TURN)
         return bool(handed or settled or not held)
 
@@ -180,32 +216,121 @@ class Dispatcher:
 
     # One delivery
 
-    def _prepared(self, delivery: Delivery) -> _Letter | Result:
-        """The message, if it should still be told; else what becomes of it."""
+    def _prepared(self, delivery: Delivery) -> tuple[_Letter | None, list[Result]]:
+        """The message, if there is to be one now; and what becomes of what will not be in it."""
+        part = self._standing(delivery)
+        if isinstance(part, Result):
+            first, results = None, [part]
+        else:
+            first, results = part, []
+        if delivery.letter is not None:
+            found = [self._standing(other) for other in self._deliveries.others_of(delivery, self._clocks.real())]
+            parts = [one for one in (first, *found) if isinstance(one, _Part)]
+            results += [one for one in found if isinstance(one, Result)]
+        elif first is not None:
+            parts, more = self._joined(first)
+            results += more
+        else:
+            parts = []
+        if not parts:
+            return None, results
+        letter, more = self._letter(parts)
+        return letter, results + more
+
+    def _standing(self, delivery: Delivery) -> _Part | Result:
+        """What is to be told of a delivery whose turn has come; else what becomes of it."""
         notice = self._outbox.notice(delivery.notice)
         if notice is None:
             return self._result(delivery, Settlement(State.CANCELLED, "the tracker knows no such notice"))
-        channel = self._channels.get(delivery.channel)
+        (reader,) = self._readers.of([notice])
         not_told = (
             self._stale(delivery, notice)
-            or self._left(delivery, notice, channel)
-            or self._suppressed(delivery, notice, channel)
+            or self._left(delivery, reader)
+            or self._suppressed(delivery, reader)
+            or self._unrepeated(delivery)
         )
         if not_told is not None:
             return self._result(delivery, not_told, notice)
-        message = self._composed(delivery, notice, channel)
+        hold = reader.hold(delivery, self._clocks.business.now())
+        if hold is not None:
+            return self._result(delivery, _held(delivery, hold), notice)
+        return _Part(delivery, reader)
+
+    def _joined(self, first: _Part) -> tuple[list[_Part], list[Result]]:
+        """It, and what waited with it for the same reader, leased and put into one letter."""
+        delivery, now = first.delivery, self._clocks.real()
+        if not delivery.held or delivery.handed_at is not None:
+            return [first], []
+        if not isinstance(self._channels.get(delivery.channel), Joins):
+            return [first], []
+        business = self._clocks.business.now()
+        newest = {delivery.thread: delivery}
+        for other in self._deliveries.waiting_with(delivery, now):
+            notice = self._outbox.notice(other.notice)
+            if notice is None or not _same_name(notice, first.notice):
+                continue
+            if other.owed_at >= newest.get(other.thread, other).owed_at:
+                newest[other.thread] = other
+        if newest[delivery.thread] is not delivery:
+            return [], [self._result(delivery, routing.superseded(delivery), first.notice)]
+        others = [one.id for one in newest.values() if one is not delivery]
+        digest = delivery.held in (Held.DIGEST, Held.CAP)
+        if not others and not digest:
+            return [first], []
+        key = first.reader.letter(delivery.channel, business)
+        joined = self._deliveries.join(delivery, others, letter=key, now=now)
+        if joined is None:
+            if not digest:
+                return [first], []
+            hold = first.reader.tomorrow(delivery.channel, business)
+            return [], [self._result(delivery, _held(delivery, hold), first.notice)]
+        lead, leased = joined
+        found = [self._standing(one) for one in leased]
+        parts = [_Part(lead, first.reader), *(one for one in found if isinstance(one, _Part))]
+        return parts, [one for one in found if isinstance(one, Result)]
+
+    def _letter(self, parts: list[_Part]) -> tuple[_Letter | None, list[Result]]:
+        """The message these make; or, where it cannot be written or would be too much, what becomes of them."""
+        first = parts[0]
+        weighed = None
+        if first.delivery.handed_at is None:
+            business = self._clocks.business.now()
+            weighed = self._weighed(parts, business)
+            too_much = self._deliveries.too_much(weighed) if weighed is not None else None
+            if too_much is not None:
+                return None, [
+                    self._result(
+                        part.delivery,
+                        _held(part.delivery, part.reader.capped(part.delivery.channel, too_much, business)),
+                        part.notice,
+                    )
+                    for part in parts
+                ]
+        message = self._composed(parts)
         if not isinstance(message, Message):
-            return self._result(delivery, self._after(message, delivery, notice, channel), notice)
-        assert channel is not None  # or there would be no message
-        if delivery.handed_at is not None and not routing.may_repeat(
-            delivery.kind, remembers_key=channel.remembers_keys
-        ):
-            answer = "whoever sent it was stopped before it could say what became of it"
-            settlement = routing.unanswered(
-                delivery, answer, now=self._clocks.real(), remembers_key=False, chance=self._chance.random()
-            )
-            return self._result(delivery, settlement, notice)
-        return _Letter(delivery, notice, message)
+            settled = [(part, self._after(message, part.delivery, part.reader)) for part in parts]
+            return None, [self._result(part.delivery, one, part.notice) for part, one in _together(settled)]
+        return _Letter(tuple(parts), message, weighed), []
+
+    def _weighed(self, parts: list[_Part], business: datetime) -> Weighed | None:
+        """As pressing as the most pressing of them."""
+        found = [one for part in parts if (one := part.reader.weighed(part.delivery.channel, business)) is not None]
+        if not found:
+            return None
+        first = found[0].asked
+        asked = replace(first, now=any(one.asked.now for one in found), must=any(one.asked.must for one in found))
+        return replace(found[0], asked=asked)
+
+    def _unrepeated(self, delivery: Delivery) -> Settlement | None:
+        """What to settle it as if it may have arrived, and must not be sent again."""
+        channel = self._channels.get(delivery.channel)
+        remembers = channel is not None and channel.remembers_keys
+        if delivery.handed_at is None or routing.may_repeat(delivery.kind, remembers_key=remembers):
+            return None
+        answer = "whoever sent it was stopped before it could say what became of it"
+        return routing.unanswered(
+            delivery, answer, now=self._clocks.real(), remembers_key=False, chance=self._chance.random()
+        )
 
     def _stale(self, delivery: Delivery, notice: OwedNotice) -> Settlement | None:
         """What to settle it as if it should not be told any more."""
@@ -230,68 +355,85 @@ class Dispatcher:
             EXPIRED: (State.EXPIRED, "it came too late to be of use"),
         }
         state, why = reasons.get(verdict, (State.CANCELLED, f"the tracker says: {verdict}"))
+        if state is State.EXPIRED and delivery.held == Held.CAP:
+            return Settlement(State.CAPPED, "its reader was told enough, until it was too late to be of use")
         return Settlement(state, why)
 
-    def _left(self, delivery: Delivery, notice: OwedNotice, channel: Channel | None) -> Settlement | None:
-        """What to settle it as if it is for an address that has left its kind. No other channel is tried instead."""
-        address = channel.address(notice.recipient) if channel is not None else None
-        if not address or not self._preferences.has_left(address, notice.kind):
+    def _left(self, delivery: Delivery, reader: Reader) -> Settlement | None:
+        """What to settle it as if its reader has left its kind, or wants no more about the piece. Another channel is
+        tried only if they left that one on."""
+        if reader.wants(delivery.channel) and not reader.has_muted:
             return None
         if delivery.handed_at is not None:
             why = "no answer; not repeated, because its reader has opted out since"
             return Settlement(State.UNKNOWN, why, handed_at=delivery.handed_at)
-        return Settlement(State.OPTED_OUT, "its reader wants no more of this kind")
+        if reader.has_muted:
+            return Settlement(State.MUTED, "its reader wants no more about this piece")
+        then = reader.after(delivery.channel, self._clocks.business.now())
+        return Settlement(State.OPTED_OUT, "its reader wants no more of this kind", then=then)
 
-    def _suppressed(self, delivery: Delivery, notice: OwedNotice, channel: Channel | None) -> Settlement | None:
+    def _suppressed(self, delivery: Delivery, reader: Reader) -> Settlement | None:
         """What to settle it as if its address does not take messages: the next channel's turn."""
-        address = channel.address(notice.recipient) if channel is not None else None
+        channel = self._channels.get(delivery.channel)
+        address = channel.address(reader.notice.recipient) if channel is not None else None
         found = self._feedback.suppressed(address_digest(address, self._proof_key), self._clocks.real())
         if not address or found is None:
             return None
         if delivery.handed_at is not None:
             why = f"no answer; not repeated, because nothing is sent to this address now: {found.cause}"
             return Settlement(State.UNKNOWN, why, handed_at=delivery.handed_at)
-        then = routing.plan(notice, self._channels, after=delivery.channel)
+        then = reader.after(delivery.channel, self._clocks.business.now())
         return Settlement(
             State.FAILED, f"nothing is sent to this address: {found.cause} {found.since:%Y-%m-%d}", then=then
         )
 
-    def _composed(self, delivery: Delivery, notice: OwedNotice, channel: Channel | None) -> Message | ForGood | Later:
-        """The message, or why there is none."""
+    def _composed(self, parts: list[_Part]) -> Message | ForGood | Later:
+        """The message, or why there is none. What is most pressing comes first in it, then what is oldest."""
+        first = parts[0].delivery
+        parts = sorted(parts, key=lambda part: (part.delivery.priority, part.delivery.owed_at, part.notice.number))
+        notices = [part.notice for part in parts]
+        channel = self._channels.get(first.channel)
         if channel is None:
-            return ForGood(f"there is no channel {delivery.channel!r} here")
-        if not channel.address(notice.recipient):
-            return ForGood(f"no address for {delivery.channel}")
+            return ForGood(f"there is no channel {first.channel!r} here")
+        if not channel.address(notices[0].recipient):
+            return ForGood(f"no address for {first.channel}")
         try:
-            return channel.compose(notice, key=delivery.id, written_at=self._clocks.real())
+            if len(notices) > 1 and isinstance(channel, Joins):
+                return channel.compose_joined(notices, key=first.key, written_at=self._clocks.real())
+            return channel.compose(notices[0], key=first.key, written_at=self._clocks.real())
         except UnsayableError as refusal:
             return ForGood(str(refusal))
         except Exception as error:  # one notice that cannot be written must not hold up the others
-            log.exception("notice cannot be written", delivery=delivery.id, kind=delivery.kind)
+            log.exception("notice cannot be written", delivery=first.id, kind=first.kind)
             return Later(f"could not be written: {type(error).__name__}")
 
     def _sent(self, channel: Channel, message: Message, delivery: Delivery) -> Outcome:
-        outcome = channel.send(message, key=delivery.id)
+        outcome = channel.send(message, key=delivery.key)
         log.info("notice sent", delivery=delivery.id, kind=delivery.kind, outcome=type(outcome).__name__)
         return outcome
 
-    def _outcome(self, outcome: Outcome, letter: _Letter) -> Result:
-        """What a provider's answer makes of what it was handed."""
-        delivery, notice, message = letter.delivery, letter.notice, letter.message
-        settlement = self._after(outcome, delivery, notice, self._channels[delivery.channel])
-        settlement = replace(settlement, answered=isinstance(outcome, Accepted | ForGood))
-        digest = address_digest(message.address, self._proof_key)
-        sent = Sent(digest, message.language, hashlib.sha256(message.body).hexdigest())
-        return self._result(delivery, settlement, notice, sent)
+    def _outcomes(self, outcome: Outcome, letter: _Letter) -> list[Result]:
+        """What a provider's answer makes of what it was handed: of each notice in it, by its own kind."""
+        digest = address_digest(letter.message.address, self._proof_key)
+        sent = Sent(digest, letter.message.language, hashlib.sha256(letter.message.body).hexdigest())
+        settled = [(part, self._after(outcome, part.delivery, part.reader)) for part in letter.parts]
+        answered = isinstance(outcome, Accepted | ForGood)
+        return [
+            self._result(
+                part.delivery, replace(one, answered=answered if part is letter.parts[0] else None), part.notice, sent
+            )
+            for part, one in _together(settled)
+        ]
 
-    def _after(self, outcome: Outcome, delivery: Delivery, notice: OwedNotice, channel: Channel | None) -> Settlement:
+    def _after(self, outcome: Outcome, delivery: Delivery, reader: Reader) -> Settlement:
+        channel = self._channels.get(delivery.channel)
         return routing.settle(
             outcome,
             delivery,
             now=self._clocks.real(),
             remembers_key=channel is not None and channel.remembers_keys,
             chance=self._chance.random(),
-            then=routing.plan(notice, self._channels, after=delivery.channel),
+            then=reader.after(delivery.channel, self._clocks.business.now()),
         )
 
     def _result(
@@ -300,3 +442,19 @@ class Dispatcher:
         evidence = " ".join(notice.evidence) if notice is not None else ""
         proof = proof_of(delivery, settlement, self._clocks.real(), sent=sent, evidence=evidence)
         return Result(delivery, settlement, proof)
+
+
+def _held(delivery: Delivery, hold: Hold) -> Settlement:
+    state = State.DUE if delivery.handed_at is None else State.UNKNOWN
+    return Settlement(state, hold.why, handed_at=delivery.handed_at, hold=hold)
+
+
+def _together(settled: list[tuple[_Part, Settlement]]) -> list[tuple[_Part, Settlement]]:
+    """Those of one letter that go on, all at the same time: they leave under one key."""
+    due_at = max((one.due_at for _, one in settled if one.due_at is not None), default=None)
+    return [(part, replace(one, due_at=due_at) if one.due_at is not None else one) for part, one in settled]
+
+
+def _same_name(one: OwedNotice, other: OwedNotice) -> bool:
+    """An address may be shared; what is for one name is not told to another."""
+    return one.recipient.name.casefold() == other.recipient.name.casefold()

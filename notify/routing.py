@@ -1,7 +1,7 @@
 """Which channel, how soon again, and when to stop: decisions only, on values."""
 
 from collections.abc import Container
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, assert_never
 from uuid import UUID, uuid5
 
@@ -63,6 +63,11 @@ def delivery_id(notice: str, channel: str) -> str:
     return str(uuid5(_KEYS, f"{notice}/{channel}"))
 
 
+def letter_key(address: str, channel: str, name: str, on: date) -> str:
+    """Of the joined letter of a local day: one for a reader, named as on its address, by each channel."""
+    return str(uuid5(_KEYS, f"letter/{channel}/{address}/{on}/{name.casefold()}"))
+
+
 def plan(notice: OwedNotice, channels: Container[str], *, after: str | None = None) -> Planned | None:
     """The first channel of the notice that exists here, or the first one past `after`; None when there is none."""
     wanted = notice.channels
@@ -85,6 +90,7 @@ def plan(notice: OwedNotice, channels: Container[str], *, after: str | None = No
         owed_at=notice.owed_at,
         priority=PRIORITY[notice.urgency],
         shared="departure" in notice.why.values,
+        number=notice.number,
     )
 
 

@@ -154,7 +154,7 @@ class _Conductor:
         self._meet_day(day, shipments)
         told_hour = None
         while not stop.is_set() and (at := self._next_at()) is not None and at < begins_at + LONGEST:
-            until = max(at + TOGETHER, self.clock.now())
+            until = max(self._no_later_than_held(at) + TOGETHER, self.clock.now())
             self.clock.set(until, speed=0)
             self._fleet.heed_radio(until)
             self._turn(until)
@@ -166,6 +166,10 @@ class _Conductor:
         self._fleet.come_back()
         self._notices_idle_at = begins_at  # the last ones are waited for
         self._catch_up(stop)
+        while not stop.is_set() and (held := self._deliveries.held_until()) is not None and held < begins_at + LONGEST:
+            self.clock.set(max(held + TOGETHER, self.clock.now()), speed=0)  # to the hour at which people are told
+            self._notices_idle_at = begins_at
+            self._catch_up(stop)
         self._tell(self.clock.now())
 
     def _catch_up(self, stop: threading.Event) -> None:
@@ -187,8 +191,22 @@ class _Conductor:
         backlog = self._queries.backlog()
         return backlog.facts == 0 and backlog.swept_until >= now
 
+    def _no_later_than_held(self, at: datetime) -> datetime:
+        """The hour at which somebody is to be told comes between two events: nobody is told hours late for that."""
+        held = self._deliveries.held_until()
+        if held is None or held > at:
+            return at
+        self._notices_idle_at = held - NOTICES_WITHIN  # and is waited for
+        return held
+
     def _notices_idle(self) -> bool:
-        return self._deliveries.idle(datetime.now(UTC)) and not self._outbox.unplanned(1, by=self.clock.now())
+        held = self._deliveries.held_until()
+        waiting = held is not None and held <= self.clock.now()
+        return (
+            not waiting
+            and self._deliveries.idle(datetime.now(UTC))
+            and not self._outbox.unplanned(1, by=self.clock.now())
+        )
 
     # --- for ever ---
 

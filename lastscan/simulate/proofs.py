@@ -44,8 +44,11 @@ def check_journal(unit: Unit) -> None:
 
 
 def next_due(ask: Ask) -> datetime | None:
-    """When a delivery is next due, by real time."""
-    due = ask("SELECT min(max(due_at, coalesce(lease_until, 0))) FROM deliveries WHERE due_at IS NOT NULL")[0][0]
+    """When a delivery is next due, or the hour comes that it is held for, while no clock is wrong."""
+    due = ask(
+        "SELECT min(coalesce(not_before, max(due_at, coalesce(lease_until, 0)))) FROM deliveries"
+        " WHERE due_at IS NOT NULL OR not_before IS NOT NULL"
+    )[0][0]
     return None if due is None else _instant(due)
 
 
@@ -54,7 +57,9 @@ def check_outboxes(ask: Ask, now: datetime) -> None:
     due = (now - _EPOCH) // timedelta(microseconds=1)
     if unplanned := ask("SELECT count(*) FROM outbox WHERE NOT planned AND not_before <= ?", due)[0][0]:
         raise BrokenError("I8", f"{unplanned} notices are not planned")
-    waiting, state = ask("SELECT count(*), min(state) FROM deliveries WHERE due_at IS NOT NULL")[0]
+    waiting, state = ask(
+        "SELECT count(*), min(state) FROM deliveries WHERE due_at IS NOT NULL OR not_before IS NOT NULL"
+    )[0]
     if waiting:
         raise BrokenError("I8", f"{waiting} deliveries wait for ever, one is {state}")
     if ask("SELECT count(*) FROM deliveries WHERE reported <> state")[0][0]:

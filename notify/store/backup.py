@@ -46,5 +46,5 @@ def doubt(restored: sa.Connection, since: datetime) -> int:
     What people act on is then sent once more under the same key, everything else is not; how many are in doubt.
     """
     d = deliveries.c
-    held = sa.update(deliveries).where(d.due_at.isnot(None), d.handed_at.is_(None))
+    held = sa.update(deliveries).where(sa.or_(d.due_at.isnot(None), d.not_before.isnot(None)), d.handed_at.is_(None))
     return restored.execute(held.values(handed_at=since)).rowcount

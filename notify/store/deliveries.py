@@ -1,6 +1,6 @@
 """Deliveries in the database: who may send what now, and what became of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -17,10 +17,11 @@ from notify.store import ledger
 from notify.store.feedback import FeedbackStore
 from notify.store.lanes import keep_lane, lane_of
 from notify.store.schema import deliveries, feedback, proofs, suppressions
+from notify.wishes.caps import LOOK_BACK, Told, TooMuch, Weighed, too_much
 
 _Row = sa.RowMapping
 _HELD = tuple(column for column in deliveries.c if column.name in Delivery.__dataclass_fields__)
-_PLANNED = tuple(field.name for field in fields(Planned))
+_PLANNED = tuple(field.name for field in fields(Planned) if field.name != "hold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class DeliveryStore:
     # Planning
 
     def plan(self, planned: Sequence[Planned], now: datetime) -> int:
-        """Adds those not yet known, due at once, and says how many were new."""
+        """Adds those not yet known, due at once or held, and says how many were new."""
         if not planned:
             return 0
         with self._engine.begin() as tx:
@@ -54,10 +55,18 @@ class DeliveryStore:
 
     def _add(self, tx: sa.Connection, planned: Sequence[Planned], now: datetime) -> int:
         insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-        begun = {"state": State.DUE, "due_at": now, "planned_at": now}
-        rows = [{name: getattr(one, name) for name in _PLANNED} | begun for one in planned]
         added = insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.id)
-        return len(tx.execute(added, rows).all())
+        return len(tx.execute(added, [_new(one, now) for one in planned]).all())
+
+    def wake(self, business: datetime, now: datetime) -> int:
+        """Makes due what was held until this business time; how many."""
+        d = deliveries.c
+        over = d.not_before <= business
+        with self._reading.connect() as tx:
+            if tx.execute(sa.select(d.id).where(over).limit(1)).first() is None:
+                return 0
+        with self._engine.begin() as tx:
+            return tx.execute(sa.update(deliveries).where(over).values(due_at=now, not_before=None)).rowcount
 
     # Claiming, handing over, settling
 
@@ -72,7 +81,7 @@ class DeliveryStore:
         At most `limit`, and no more than its provider bears now; none while that rests. Whoever asks at the same time
         gets others. A lease that ran out is claimed like the rest, and counts as an attempt only if something may have
         been sent. Of one thread only the oldest that is due: those after it have their turn when it has come to
-        something.
+        something. The same of what was held for one address: `join` gives the caller the others of its letter.
         """
         d = deliveries.c
         free = sa.and_(d.channel == channel, d.due_at <= now, sa.or_(d.lease_until.is_(None), d.lease_until < now))
@@ -83,6 +92,17 @@ class DeliveryStore:
         older = deliveries.alias()
         first = ~sa.exists().where(
             older.c.thread == d.thread, older.c.channel == channel, older.c.due_at <= now, older.c.owed_at < d.owed_at
+        )
+        before = deliveries.alias()
+        first &= sa.or_(
+            d.held == "",
+            ~sa.exists().where(
+                before.c.address == d.address,
+                before.c.channel == channel,
+                before.c.held != "",
+                before.c.due_at <= now,
+                sa.or_(before.c.owed_at < d.owed_at, sa.and_(before.c.owed_at == d.owed_at, before.c.id < d.id)),
+            ),
         )
         rooms = [pace.room(lane.spent_until, now, shared=shared) for shared in (True, False)]
         with self._engine.begin() as tx:
@@ -118,20 +138,70 @@ class DeliveryStore:
         with self._engine.begin() as tx:
             tx.execute(_RELEASE_THEM, [_identified(one, due=due_at or one.due_at) for one in held])
 
-    def hand(self, held: Sequence[Delivery], now: datetime, pace: Pace = UNPACED) -> list[Delivery]:
+    def waiting_with(self, lead: Delivery, now: datetime) -> list[Delivery]:
+        """What was held for the same address and channel, is due, and was never handed over nor put into a letter."""
+        d = deliveries.c
+        query = sa.select(*_HELD).where(_with(lead), _JOINABLE, d.due_at <= now).order_by(d.owed_at, d.id)
+        with self._reading.connect() as tx:
+            return [_delivery(row) for row in tx.execute(query).mappings()]
+
+    def join(
+        self, lead: Delivery, others: Sequence[str], *, letter: str, now: datetime
+    ) -> tuple[Delivery, list[Delivery]] | None:
+        """Puts these into one letter, for good once it was handed over, and leases them to whoever holds the lead.
+
+        None if there was a letter of this key before, or the lead is no longer the caller's.
+        """
+        d = deliveries.c
+        with self._engine.begin() as tx:
+            if tx.execute(sa.select(d.id).where(_with(lead), d.letter == letter).limit(1)).first() is not None:
+                return None
+            ours = sa.update(deliveries).where(d.id == lead.id, d.fence == lead.fence).values(letter=letter)
+            if tx.execute(ours).rowcount == 0:
+                return None
+            tx.execute(sa.update(deliveries).where(_with(lead), _JOINABLE, d.id.in_(others)).values(letter=letter))
+            lead = replace(lead, letter=letter)
+            return lead, _leased_with(tx, lead, now)
+
+    def others_of(self, lead: Delivery, now: datetime) -> list[Delivery]:
+        """The other open deliveries of its letter, leased to whoever holds the lead."""
+        with self._engine.begin() as tx:
+            return _leased_with(tx, lead, now)
+
+    def too_much(self, weighed: Weighed) -> TooMuch | None:
+        """What the caps say of a message, as things stand."""
+        with self._reading.connect() as tx:
+            return too_much(weighed.asked, _told(tx, weighed))
+
+    def hand(
+        self,
+        held: Sequence[Delivery],
+        now: datetime,
+        pace: Pace = UNPACED,
+        *,
+        with_them: Mapping[str, Sequence[Delivery]] = {},
+        weighed: Mapping[str, Weighed] = {},
+    ) -> list[Delivery]:
         """Notes that from now on their people may have them, and lengthens their leases; those for which it could.
 
         The others are no longer the caller's, or must wait: for an older one of the thread that somebody is about to
-        send, or for their provider. They stay leased; `release` them. What is older in the thread and still open is
-        superseded. It comes before the first byte of a message: a crash after it leaves an open question, never a lost
-        message.
+        send, for their provider, or because by now their person was told enough. They stay leased; `release` them. What
+        is older in the thread and still open is superseded. It comes before the first byte of a message: a crash after
+        it leaves an open question, never a lost message.
+
+        `with_them`: by its id, the others of a letter, which leave with it or not at all. `weighed`: what is too much
+        for a person is seen in the same transaction, so two notifiers cannot both take the last place.
         """
         if not held:
             return []
         d = deliveries.c
+        every = [*held, *(other for others in with_them.values() for other in others)]
         with self._engine.begin() as tx:
             lane = lane_of(tx, held[0].channel, to_change=pace.per_second is not None)
-            threads = sa.select(*_HELD).where(d.thread.in_({one.thread for one in held}), d.due_at.isnot(None))
+            _lock(tx, weighed.values())
+            threads = sa.select(*_HELD).where(
+                d.thread.in_({one.thread for one in every}), sa.or_(d.due_at.isnot(None), d.not_before.isnot(None))
+            )
             locked = tx.execute(threads.order_by(d.id).with_for_update()).mappings().all()
             rows = [_delivery(row) for row in locked]
             by_id = {row.id: row for row in rows}
@@ -140,21 +210,32 @@ class DeliveryStore:
                 by_thread.setdefault(each.thread, []).append(each)
             handed: list[Delivery] = []
             overtaken: dict[str, Delivery] = {}
-            for one in held:
-                row = by_id.get(one.id)
-                if row is None or row.fence != one.fence or not _is_held(row, now) or one.id in overtaken:
+            for lead in held:
+                room = pace.room(lane.spent_until, now, shared=lead.shared)
+                if room == 0 or lane.rests(now):
                     continue
-                room = pace.room(lane.spent_until, now, shared=row.shared)
-                older = [other for other in by_thread[row.thread] if other.owed_at < row.owed_at]
-                if room == 0 or lane.rests(now) or any(_is_held(other, now) for other in older):
+                letter = [by_id.get(one.id) for one in (lead, *with_them.get(lead.id, ()))]
+                fences = [one.fence for one in (lead, *with_them.get(lead.id, ()))]
+                ours = [
+                    row
+                    for row, fence in zip(letter, fences, strict=True)
+                    if row is not None and row.fence == fence and _is_held(row, now) and row.id not in overtaken
+                ]
+                older = [other for row in ours for other in by_thread[row.thread] if other.owed_at < row.owed_at]
+                if len(ours) < len(letter) or any(_is_held(other, now) for other in older):
+                    continue
+                asks = weighed.get(lead.id)
+                if asks is not None and too_much(asks.asked, _told(tx, asks)) is not None:
                     continue
                 lane = replace(lane, spent_until=pace.spend(lane.spent_until, now, 1))
-                handed.append(replace(row, handed_at=row.handed_at or now, lease_until=now + LEASE))
-                overtaken |= {other.id: other for other in older}
-            if handed:
+                ours = [replace(row, handed_at=row.handed_at or now, lease_until=now + LEASE) for row in ours]
+                handed.append(ours[0])
+                told_at = asks.asked.at if asks is not None else now
                 tx.execute(
-                    _HAND_THEM, [_identified(one, handed=one.handed_at, until=one.lease_until) for one in handed]
+                    _HAND_THEM,
+                    [_identified(row, handed=row.handed_at, until=row.lease_until, told=told_at) for row in ours],
                 )
+                overtaken |= {other.id: other for other in older}
             if pace.per_second is not None:
                 keep_lane(tx, lane)
             _supersede(tx, list(overtaken.values()), now)
@@ -190,8 +271,9 @@ class DeliveryStore:
         query = sa.select(f.provider, f.id, f.delivery, f.said, f.words).where(~f.heeded).order_by(f.heard_at)
         with self._reading.connect() as tx:
             said = [Feedback(*row[:3], Said(row.said), row.words) for row in tx.execute(query.limit(limit))]
-            about = sa.select(*_HELD).where(deliveries.c.id.in_({one.delivery for one in said}))
-            found = {row["id"]: _delivery(row) for row in tx.execute(about).mappings()}
+            keys, d = {one.delivery for one in said}, deliveries.c
+            about = sa.select(*_HELD).where(sa.or_(d.id.in_(keys), d.letter.in_(keys))).order_by(d.id)
+            found = {row["letter"] or row["id"]: _delivery(row) for row in tx.execute(about).mappings()}
         return [(one, found.get(one.delivery)) for one in said]
 
     def heed(self, said: Feedback, delivery: Delivery | None, then: Planned | None, now: datetime) -> bool:
@@ -240,11 +322,13 @@ class DeliveryStore:
     # What the tracker hears
 
     def unreported(self, limit: int = 500) -> list[tuple[str, str, State]]:
-        """Delivery, notice and state of what was settled and the tracker has not been told."""
-        d = deliveries.c
+        """Delivery, notice and state of what was settled and the tracker has not been told. What somebody was told by
+        one channel is not reported of another, by which they were not."""
+        d, other = deliveries.c, deliveries.alias()
+        told = sa.exists().where(other.c.notice == d.notice, other.c.id != d.id, other.c.state == State.ACCEPTED)
         query = (
             sa.select(d.id, d.notice, d.state)
-            .where(d.reported != d.state, d.state.in_(SETTLED))
+            .where(d.reported != d.state, d.state.in_(SETTLED), sa.or_(d.state == State.ACCEPTED, ~told))
             .order_by(d.settled_at)
             .limit(limit)
         )
@@ -279,11 +363,16 @@ class DeliveryStore:
     # Figures
 
     def idle(self, now: datetime) -> bool:
-        """Nothing is due by now, in anybody's hands, or unreported."""
-        d = deliveries.c
-        busy = sa.or_(d.due_at <= now, sa.and_(d.reported != d.state, d.state.in_(SETTLED)))
+        """Nothing is due by now, in anybody's hands, or unreported. What is held for an hour is not due."""
         with self._reading.connect() as tx:
-            return tx.execute(sa.select(d.id).where(busy).limit(1)).one_or_none() is None
+            busy = tx.execute(sa.select(deliveries.c.id).where(deliveries.c.due_at <= now).limit(1)).first()
+        return busy is None and not self.unreported(1)
+
+    def held_until(self) -> datetime | None:
+        """The business time at which the next that is held will be due; None when nothing is held."""
+        with self._reading.connect() as tx:
+            found: datetime | None = tx.execute(sa.select(sa.func.min(deliveries.c.not_before))).scalar()
+        return found
 
     def oldest_due(self) -> datetime | None:
         """When the delivery that has waited longest was, or will be, due; None when nothing is left to send."""
@@ -293,7 +382,7 @@ class DeliveryStore:
 
     def counts(self) -> Counts:
         d, p = deliveries.c, proofs.c
-        by_state = sa.select(d.notice, d.state, d.due_at.isnot(None).label("open"))
+        by_state = sa.select(d.notice, d.state, d.due_at, d.not_before)
         doubled = (
             sa.select(sa.func.count())
             .where(p.outcome == State.ACCEPTED)
@@ -303,10 +392,11 @@ class DeliveryStore:
         with self._reading.connect() as tx:
             notices: dict[str, set[str]] = {}
             for row in tx.execute(by_state):
-                notices.setdefault(row.notice, set()).add("open" if row.open else row.state)
+                waits = "open" if row.due_at is not None else "held" if row.not_before is not None else row.state
+                notices.setdefault(row.notice, set()).add(waits)
             twice = len(tx.execute(doubled).all())
         ends = [_end(states) for states in notices.values()]
-        undue = ends.count(State.CANCELLED) + ends.count(State.SUPERSEDED) + ends.count(State.OPTED_OUT)
+        undue = sum(end in _NOT_DUE for end in ends)
         return Counts(
             notices_due=len(ends) - undue,
             notices_sent=ends.count(State.ACCEPTED),
@@ -318,6 +408,9 @@ class DeliveryStore:
             notices_superseded=ends.count(State.SUPERSEDED),
             notices_expired=ends.count(State.EXPIRED),
             notices_opted_out=ends.count(State.OPTED_OUT),
+            notices_muted=ends.count(State.MUTED),
+            notices_capped=ends.count(State.CAPPED),
+            notices_held=ends.count("held"),
         )
 
 
@@ -328,6 +421,62 @@ def _steps(tx: sa.Connection, column: sa.ColumnElement[Any], where: sa.ColumnEle
     while value is not None:
         yield value
         value = tx.execute(at.where(column > value)).scalar()
+
+
+def _new(planned: Planned, now: datetime) -> dict[str, Any]:
+    hold = planned.hold
+    return {name: getattr(planned, name) for name in _PLANNED} | {
+        "state": State.DUE,
+        "due_at": now if hold is None else None,
+        "not_before": hold.until if hold is not None else None,
+        "held": hold.reason if hold is not None else "",
+        "why": hold.why if hold is not None else "",
+        "planned_at": now,
+    }
+
+
+def _with(lead: Delivery) -> sa.ColumnElement[bool]:
+    """Goes to the same address by the same channel."""
+    d = deliveries.c
+    return sa.and_(d.address == lead.address, d.channel == lead.channel, d.id != lead.id)
+
+
+_JOINABLE = sa.and_(
+    deliveries.c.held != "",
+    deliveries.c.letter.is_(None),
+    deliveries.c.due_at.isnot(None),
+    deliveries.c.lease_until.is_(None),
+    deliveries.c.handed_at.is_(None),
+)
+
+
+def _leased_with(tx: sa.Connection, lead: Delivery, now: datetime) -> list[Delivery]:
+    d = deliveries.c
+    members = sa.select(*_HELD).where(_with(lead), d.letter == lead.letter, d.due_at.isnot(None))
+    rows = tx.execute(members.order_by(d.owed_at, d.id).with_for_update()).mappings().all()
+    found = [_claimed(row, now) for row in rows]
+    if found:
+        tx.execute(_LEASE_THEM, [_identified(one, attempts=one.attempts, until=one.lease_until) for one in found])
+    return found
+
+
+def _lock(tx: sa.Connection, weighed: Iterable[Weighed]) -> None:
+    """Whoever weighs a message to one of these addresses waits; SQLite has but one writer anyway."""
+    if tx.dialect.name == "postgresql":
+        for address in sorted({address for one in weighed for address in one.person}):
+            tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(address))))
+
+
+def _told(tx: sa.Connection, weighed: Weighed) -> list[Told]:
+    """What these addresses may have got: a joined letter once."""
+    d, since = deliveries.c, weighed.asked.at - LOOK_BACK
+    query = sa.select(d.id, d.letter, d.told_at, d.address, d.channel, d.number)
+    letters: dict[str, Told] = {}
+    for row in tx.execute(query.where(d.address.in_(weighed.person), d.told_at > since)):
+        key = row.letter or row.id
+        numbers = letters[key].numbers | {row.number} if key in letters else frozenset({row.number})
+        letters[key] = Told(row.told_at, row.address, row.channel, numbers)
+    return list(letters.values())
 
 
 def _claimed(row: _Row, now: datetime) -> Delivery:
@@ -355,7 +504,7 @@ def _supersede(tx: sa.Connection, overtaken: Sequence[Delivery], now: datetime) 
 
 
 def _settled(result: Result, now: datetime) -> dict[str, Any]:
-    said = result.settlement
+    said, hold = result.settlement, result.settlement.hold
     return _identified(
         result.delivery,
         state=said.state,
@@ -365,6 +514,11 @@ def _settled(result: Result, now: datetime) -> dict[str, Any]:
         due=said.due_at,
         handed=said.handed_at,
         at=now,
+        attempts=result.delivery.attempts - (hold is not None),
+        not_before=hold.until if hold is not None else None,
+        held_by=hold.reason if hold is not None else result.delivery.held,
+        letter=result.delivery.letter if said.handed_at is not None or hold is None else None,
+        arrived=said.handed_at is not None,
         # It goes on by another channel: nothing to report yet.
         told=said.state if said.then is not None else None,
     )
@@ -388,7 +542,13 @@ _LEASE_THEM = (
 _TAKE_THEM = sa.update(deliveries).where(*_OURS).values(fence=deliveries.c.fence + 1)
 _RELEASE_THEM = sa.update(deliveries).where(*_OURS).values(lease_until=None, due_at=sa.bindparam("due"))
 _HAND_THEM = (
-    sa.update(deliveries).where(*_OURS).values(handed_at=sa.bindparam("handed"), lease_until=sa.bindparam("until"))
+    sa.update(deliveries)
+    .where(*_OURS)
+    .values(
+        handed_at=sa.bindparam("handed"),
+        lease_until=sa.bindparam("until"),
+        told_at=sa.func.coalesce(deliveries.c.told_at, sa.bindparam("told", type_=deliveries.c.told_at.type)),
+    )
 )
 _SETTLE_THEM = (
     sa.update(deliveries)
@@ -402,18 +562,27 @@ _SETTLE_THEM = (
         handed_at=sa.bindparam("handed"),
         lease_until=None,
         settled_at=sa.bindparam("at"),
+        attempts=sa.bindparam("attempts"),
+        not_before=sa.bindparam("not_before"),
+        held=sa.bindparam("held_by"),
+        letter=sa.bindparam("letter"),
+        told_at=sa.case((sa.bindparam("arrived", type_=sa.Boolean), deliveries.c.told_at), else_=sa.null()),
         reported=sa.func.coalesce(sa.bindparam("told", type_=sa.Text), deliveries.c.reported),
     )
 )
 _REPORT_THEM = sa.update(deliveries).where(deliveries.c.id == sa.bindparam("_id")).values(reported=sa.bindparam("told"))
 
 
+_BEST_FIRST: tuple[str, ...] = (
+    State.ACCEPTED, "open", "held", State.UNKNOWN, State.FAILED, State.EXPIRED,
+    State.CAPPED, State.MUTED, State.OPTED_OUT, State.SUPERSEDED,
+)  # fmt: skip
+_NOT_DUE = frozenset({State.CANCELLED, State.SUPERSEDED, State.OPTED_OUT, State.MUTED, State.CAPPED, "held"})
+
+
 def _end(states: set[str]) -> str:
     """What a notice has come to over all its channels."""
-    best_first = (
-        State.ACCEPTED, "open", State.UNKNOWN, State.FAILED, State.EXPIRED, State.OPTED_OUT, State.SUPERSEDED,
-    )  # fmt: skip
-    return next((state for state in best_first if state in states), State.CANCELLED)
+    return next((state for state in _BEST_FIRST if state in states), State.CANCELLED)
 
 
 def _delivery(row: _Row) -> Delivery:

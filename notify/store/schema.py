@@ -57,12 +57,22 @@ deliveries = Table(
     Column("answer", Text, nullable=False, server_default=""),  # the provider's last words
     Column("provider_id", Text, nullable=False, server_default=""),  # its own name for it
     Column("reported", Text, nullable=False, server_default=""),  # the state the tracker was told last
+    Column("address", Text, nullable=False, server_default=""),  # digest, as in `wishes`; empty: there is none
+    Column("number", Text, nullable=False, server_default=""),  # of the piece it is about
+    Column("not_before", Instant),  # business time; while it is set, `due_at` is not
+    Column("held", Text, nullable=False, server_default=""),  # what it waited for last, before it was first told
+    Column("told_at", Instant),  # business time of `handed_at`, which the caps go by
+    Column("letter", Text),  # the key of the joined letter it goes in
     sa.UniqueConstraint("notice", "channel"),
 )
 _OPEN = deliveries.c.due_at.isnot(None)
 Index("deliveries_due", deliveries.c.channel, deliveries.c.priority, deliveries.c.due_at, deliveries.c.id,
       sqlite_where=_OPEN, postgresql_where=_OPEN)  # fmt: skip
 Index("deliveries_thread", deliveries.c.thread, sqlite_where=_OPEN, postgresql_where=_OPEN)
+_WAITS, _JOINS = deliveries.c.not_before.isnot(None), sa.and_(_OPEN, deliveries.c.held != "")
+Index("deliveries_held", deliveries.c.not_before, sqlite_where=_WAITS, postgresql_where=_WAITS)
+Index("deliveries_join", deliveries.c.address, deliveries.c.channel, sqlite_where=_JOINS, postgresql_where=_JOINS)
+Index("deliveries_told", deliveries.c.address, deliveries.c.told_at)
 Index("deliveries_cause", deliveries.c.cause, deliveries.c.person)
 Index("deliveries_unreported", deliveries.c.settled_at,
       sqlite_where=deliveries.c.reported != deliveries.c.state,

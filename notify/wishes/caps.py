@@ -44,6 +44,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """What is asked, and all addresses of whom it is for."""
+
+    asked: Asked
+    person: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class TooMuch:
     """It does not go now. Without `until` it joins the next digest."""
 
@@ -51,7 +59,7 @@ class TooMuch:
     until: datetime | None = None
 
 
-def held(asked: Asked, told: Collection[Told]) -> TooMuch | None:
+def too_much(asked: Asked, told: Collection[Told]) -> TooMuch | None:
     """What keeps this message back, or None. `told` is everything of the last `LOOK_BACK` to this person, whatever
     the address; the order does not matter."""
     here = sorted(one.at for one in told if one.address == asked.address)

@@ -58,7 +58,7 @@ def the_fence_is_not_checked(ground: Ground) -> None:
 @mutant
 def handing_over_is_not_noted(ground: Ground) -> None:
     """The outcome will be written in a moment."""
-    ground.swap(DeliveryStore, "hand", lambda hand: lambda self, held, now, pace: held)
+    ground.swap(DeliveryStore, "hand", lambda hand: lambda self, held, now, pace, **more: held)
 
 
 @mutant
@@ -69,7 +69,8 @@ def planned_is_said_before_it_is_done(ground: Ground) -> None:
         def early(self: Dispatcher) -> int:
             owed = self._outbox.unplanned(by=self._clocks.business.now())
             self._outbox.planned([notice.id for notice in owed])
-            planned = [one for n in owed if (one := notify.routing.plan(n, self._channels)) is not None]
+            now, readers = self._clocks.business.now(), self._readers.of(owed)
+            planned = [one for reader in readers for one in reader.planned(self._channels, now)]
             self._deliveries.plan(planned, self._clocks.real())
             return len(owed)
 

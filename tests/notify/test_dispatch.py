@@ -21,7 +21,18 @@ from notify.preferences import Preferences
 from notify.routing import AT_LEAST_ONCE, delivery_id
 from notify.store.deliveries import DeliveryStore
 from notify.store.ledger import Ledger
-from tests.notify.world import ADA, AT, XIAOMING, Provider, RealTime, TestOutbox, memory_engine, owed, to_nobody
+from tests.notify.world import (
+    ADA,
+    AT,
+    XIAOMING,
+    Provider,
+    RealTime,
+    TestOutbox,
+    memory_engine,
+    owed,
+    somebody,
+    to_nobody,
+)
 from tracker.clock import StoppedClock
 from tracker.domain.chain import Head
 from tracker.domain.notices import NoticeKind
@@ -320,7 +331,7 @@ def test_as_many_are_sent_at_once_as_the_provider_bears():
             together.wait(10)
             return super().send(message, key=key)
 
-    world = World(*(owed(id=f"notice-{n}", number=f"LS{n}") for n in range(6)), provider=Slow())
+    world = World(*(owed(id=f"notice-{n}", to=somebody(n)) for n in range(6)), provider=Slow())
     dispatcher = world.dispatcher(paces={"email": Pace(concurrency=3)})
     dispatcher.step()
     dispatcher.close()
@@ -341,9 +352,7 @@ def test_what_one_comes_to_too_late_is_left_to_the_others():
 
 
 def test_after_a_storm_of_failures_the_provider_is_left_alone():
-    world = World(
-        *(owed(id=f"notice-{n}", number=f"LS{n}") for n in range(25)), provider=Provider(*[Later("421")] * 20)
-    )
+    world = World(*(owed(id=f"notice-{n}", to=somebody(n)) for n in range(25)), provider=Provider(*[Later("421")] * 20))
     world.step()
     assert len(world.email.asked) == 20
     world.real.passes(seconds=59)

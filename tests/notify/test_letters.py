@@ -8,11 +8,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from locales import languages, words
+from locales import choose, languages, words
 from notify.channel import UnsayableError
-from notify.channels.email.letter import compose
+from notify.channels.email.letter import compose, compose_joined
 from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
+from notify.texts import write
 from tests.notify.world import ADA, AT, XIAOMING, owed
 from tracker.domain.notices import NoticeKind
 from tracker.domain.owed import GOES_AFTER_ALL
@@ -170,16 +171,19 @@ def test_one_click_unsubscribing_stands_in_the_headers_to_the_letter():
 def test_the_link_to_leave_stands_at_the_foot_in_the_letters_own_language(notice):
     message, spoken = letter(notice), words(notice.recipient.language)
     address = f"{LINK}?lang={notice.recipient.language}"
-    assert text(message).splitlines()[-2:] == [spoken.say("To get no more mails of this kind:"), address]
+    assert text(message).splitlines()[-2:] == [
+        spoken.say("To choose what you hear and when, or to stop these mails:"),
+        address,
+    ]
     assert f'<a href="{address}"' in html(message)
-    assert spoken.say("No more mails of this kind") in Visible(html(message)).texts
+    assert spoken.say("Choose what you hear and when, or stop these mails") in Visible(html(message)).texts
 
 
 @pytest.mark.parametrize("unsubscribe", [None, lambda notice: None])
 def test_leaving_is_not_offered_where_nobody_would_act_on_it(unsubscribe):
     message = letter(owed(), replace(SETTINGS, unsubscribe=unsubscribe))
     assert message["List-Unsubscribe"] is message["List-Unsubscribe-Post"] is None
-    assert not any("/u/" in seen or "no more mails" in seen.lower() for seen in (text(message), html(message)))
+    assert not any("/u/" in seen or "stop these mails" in seen.lower() for seen in (text(message), html(message)))
 
 
 def test_an_answer_is_asked_for_only_where_somebody_reads_it():
@@ -226,3 +230,40 @@ def test_what_is_no_address_is_not_written_to(address):
 def test_without_a_name_nobody_is_called_by_an_empty_one():
     assert text(letter(owed(to=replace(ADA, name="  ")))).startswith("Hello,")
     assert text(letter(owed(to=replace(XIAOMING, name="")))).startswith(words("zh-Hans").say("Hello,"))
+
+
+# --- Several in one letter ----------------------------------------------------------------------------------
+
+
+def joined(*notices: OwedNotice) -> EmailMessage:
+    raw = compose_joined(notices, SETTINGS, key="key-1", written_at=AT).as_bytes()
+    return message_from_bytes(raw, policy=policy.default)
+
+
+@pytest.mark.parametrize("to", [ADA, XIAOMING])
+def test_a_joined_letter_says_of_each_piece_what_a_letter_of_its_own_would(to):
+    notices = [owed(NoticeKind.DELIVERED, to=to), owed(to=to, number="RR123456785CN", bag=True)]
+    whole, spoken = joined(*notices), words(choose([to.language]))
+    assert whole["Subject"] == spoken.say("{count} messages about your parcels and bags", count=2)
+    for notice in notices:
+        said = write(notice, spoken)
+        for seen in (text(whole), " ".join(Visible(html(whole)).texts)):
+            assert all(line in seen for line in (said.headline, *said.happened, *said.do))
+        assert f"/t/{notice.number}?lang={spoken.tag}" in text(whole)
+    assert whole["References"].split() == ["<piece-LS123456785NL@example.org>", "<piece-RR123456785CN@example.org>"]
+
+
+def test_a_joined_letter_has_the_button_only_if_it_stops_all_of_it_and_the_link_always():
+    different = joined(owed(NoticeKind.DELIVERED), owed(number="RR123456785CN"))
+    assert different["List-Unsubscribe"] is different["List-Unsubscribe-Post"] is None
+    alike = joined(owed(NoticeKind.DELIVERED), owed(NoticeKind.DELIVERED, number="RR123456785CN"))
+    assert alike["List-Unsubscribe"] == f"<{LINK}>"
+    assert all(f"{LINK}?lang=en" in text(one) for one in (different, alike))
+
+
+@pytest.mark.parametrize("name", POLYGLOTS)
+def test_a_hostile_name_is_a_name_in_a_joined_letter_too(name):
+    hostile, plain = (joined(*[owed(NoticeKind.DELIVERED, to=replace(ADA, name=to))] * 2) for to in (name, "Ada"))
+    assert sorted(hostile.keys()) == sorted(HEADERS)
+    assert Visible(html(hostile)).elements == Visible(html(plain)).elements
+    assert hostile["Subject"] == "2 messages about LS 1234 5678 5 NL"

@@ -224,3 +224,8 @@ def memory_engine() -> sa.Engine:
 
 def to_nobody(recipient: Recipient) -> Recipient:
     return replace(recipient, email=None)
+
+
+def somebody(n: int) -> Recipient:
+    """One of many, each at an address of their own."""
+    return replace(ADA, person=f"person-{n}", name=f"Recipient {n}", email=f"recipient-{n}@example.org")

@@ -5,11 +5,12 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from email.message import EmailMessage
 
 from notify.channel import Message, UnsayableError
-from notify.channels.email.letter import compose, plain
+from notify.channels.email.letter import compose, compose_joined, plain
 from notify.channels.email.settings import MailServer, MailSettings
 from notify.delivery import Accepted, ForGood, Later, NoAnswer, Outcome
 from notify.owed import OwedNotice, Recipient
@@ -39,11 +40,11 @@ class EmailChannel:
 
     def compose(self, notice: OwedNotice, *, key: str, written_at: datetime) -> Message:
         """The letter in the person's language. A name or address that would break a header cannot."""
-        letter = compose(notice, self._settings, key=key, written_at=written_at)
-        address = letter["To"].addresses[0].addr_spec
-        if not address:
-            raise UnsayableError(f"{notice.recipient.person}: no e-mail address")
-        return Message(address, letter["Content-Language"], letter.as_bytes())
+        return _message(compose(notice, self._settings, key=key, written_at=written_at), notice)
+
+    def compose_joined(self, notices: Sequence[OwedNotice], *, key: str, written_at: datetime) -> Message:
+        """One letter with all of them, in the language of the first; they are for one reader."""
+        return _message(compose_joined(notices, self._settings, key=key, written_at=written_at), notices[0])
 
     def write(self, to: str, subject: str, text: str, *, language: str, key: str, written_at: datetime) -> Outcome:
         """Sends a few plain lines, not about a piece, as `send` does."""
@@ -121,6 +122,13 @@ class EmailChannel:
         if 200 <= code < 300:
             return Accepted(_spoken(code, words))
         return _refusal(code, words) if code >= 400 else NoAnswer(_spoken(code, words))
+
+
+def _message(letter: EmailMessage, notice: OwedNotice) -> Message:
+    address = letter["To"].addresses[0].addr_spec
+    if not address:
+        raise UnsayableError(f"{notice.recipient.person}: no e-mail address")
+    return Message(address, letter["Content-Language"], letter.as_bytes())
 
 
 def _refusal(code: int, words: bytes) -> Later | ForGood:

@@ -1,6 +1,7 @@
 """A notice as a letter: its words laid out as text and as HTML, in a MIME message with our headers."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
@@ -17,6 +18,7 @@ from notify.channel import UnsayableError
 from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
 from notify.texts import Text, grouped, one_line, write
+from tracker.domain.notices import NOTICE_RULES
 from tracker.domain.shipment import PieceKind
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -44,27 +46,63 @@ def compose(notice: OwedNotice, settings: MailSettings, *, key: str, written_at:
     spoken = words(choose([notice.recipient.language]))
     letter = write(notice, spoken, reply=bool(settings.reply_to))
     leave = settings.unsubscribe(notice) if settings.unsubscribe is not None else None
-    facts = _layout_facts(notice, spoken, settings, letter, leave)
+    facts = _facts(notice, spoken, settings, leave) | _part(notice, spoken, settings, letter)
+    return _mail("letter", facts, [notice], settings, subject=letter.subject, leave=leave, key=key, at=written_at)
+
+
+def compose_joined(
+    notices: Sequence[OwedNotice], settings: MailSettings, *, key: str, written_at: datetime
+) -> EmailMessage:
+    """One message with several notices to one reader, each with its own headline. Its button to unsubscribe is there if
+    it stops all of them; its link to the page of wishes always is. Otherwise as `compose`."""
+    first = notices[0]
+    spoken = words(choose([first.recipient.language]))
+    parts = [_part(one, spoken, settings, write(one, spoken, reply=bool(settings.reply_to))) for one in notices]
+    subject = spoken.say("{count} messages about your parcels and bags", count=len(notices))
+    if len({one.number for one in notices}) == 1:
+        subject = spoken.say("{count} messages about {number}", count=len(notices), number=grouped(first.number))
+    links = [settings.unsubscribe(one) if settings.unsubscribe is not None else None for one in notices]
+    leave = next((link for link in links if link is not None), None)
+    facts = _facts(first, spoken, settings, leave) | {"subject": subject, "parts": parts}
+    facts["other_hours"] = any(part["other_hours"] for part in parts)
+    same = len({NOTICE_RULES[one.kind].left_with for one in notices}) == 1
+    return _mail(
+        "joined", facts, notices, settings, subject=subject, leave=leave if same else None, key=key, at=written_at
+    )
+
+
+def _mail(
+    layout: str,
+    facts: dict[str, object],
+    notices: Sequence[OwedNotice],
+    settings: MailSettings,
+    *,
+    subject: str,
+    leave: str | None,
+    key: str,
+    at: datetime,
+) -> EmailMessage:
     message = EmailMessage(policy=_POLICY)
+    threads = dict.fromkeys(f"<piece-{quote(one.number, safe='')}@{settings.domain}>" for one in notices)
     try:
         message["From"] = Address(settings.sender_name, addr_spec=settings.sender)
-        message["To"] = recipient(notice)
-        message["Subject"] = _subject(letter.subject)
-        message["Date"] = written_at
+        message["To"] = recipient(notices[0])
+        message["Subject"] = _subject(subject)
+        message["Date"] = at
         message["Message-ID"] = f"<{key}@{settings.domain}>"
-        message["References"] = f"<piece-{quote(notice.number, safe='')}@{settings.domain}>"  # one thread a piece
+        message["References"] = " ".join(threads)  # one thread a piece
         if settings.reply_to:
             message["Reply-To"] = settings.reply_to
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: out-of-office replies stay at home
         if leave is not None:
             message["List-Unsubscribe"] = f"<{leave}>"
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
-        message.set_content(_environment().get_template("letter.txt").render(facts))
-        message.add_alternative(_environment().get_template("letter.html").render(facts), subtype="html")
-        message["Content-Language"] = spoken.tag  # after the contents, which bring their own Content- headers
+        message.set_content(_environment().get_template(f"{layout}.txt").render(facts))
+        message.add_alternative(_environment().get_template(f"{layout}.html").render(facts), subtype="html")
+        message["Content-Language"] = facts["language"]  # after the contents, which bring their own Content- headers
         message.set_boundary(f"part-{key}")  # not by chance: an attempt that repeats a letter repeats it to the byte
     except (ValueError, HeaderParseError, UnicodeError) as refusal:
-        raise UnsayableError(f"{notice.kind} for {notice.recipient.person}: {refusal}") from refusal
+        raise UnsayableError(f"{notices[0].kind} for {notices[0].recipient.person}: {refusal}") from refusal
     return message
 
 
@@ -110,26 +148,30 @@ def _address(address: str, name: str, *, whose: str) -> Address:
         raise UnsayableError(f"{whose}: the e-mail address is not of the form a@b: {refusal}") from None
 
 
-def _layout_facts(
-    notice: OwedNotice, spoken: Words, settings: MailSettings, letter: Text, leave: str | None
-) -> dict[str, object]:
-    own = settings.page(notice) if settings.page is not None else None
-    page = own or f"{settings.pages}/t/{quote(notice.number, safe='')}"
-    zones = {notice.destination.zone, *(place.zone for place in notice.places.values())}
+def _facts(notice: OwedNotice, spoken: Words, settings: MailSettings, leave: str | None) -> dict[str, object]:
+    """Of the letter as a whole."""
+    here = f"{settings.pages}/t/{quote(notice.number, safe='')}"
     return {
         "_": spoken.say,
         "language": spoken.tag,
-        "letter": letter,
         "name": one_line(notice.recipient.name)[:_LONGEST_NAME],
+        "other_pages": [(_own_name(tag), tag, f"{here}?lang={tag}") for tag in languages() if tag != spoken.tag],
+        "leave": f"{leave}?lang={spoken.tag}" if leave is not None else "",
+        "house": settings.sender_name,
+    }
+
+
+def _part(notice: OwedNotice, spoken: Words, settings: MailSettings, letter: Text) -> dict[str, object]:
+    """Of one notice in it."""
+    zones = {notice.destination.zone, *(place.zone for place in notice.places.values())}
+    return {
+        "letter": letter,
         "bag": notice.piece_kind is PieceKind.BAG,
         "number": grouped(notice.number),
         "origin": spoken.place(notice.origin),
         "destination": spoken.place(notice.destination),
-        "page": f"{page}?lang={spoken.tag}",
-        "other_pages": [(_own_name(tag), tag, f"{page}?lang={tag}") for tag in languages() if tag != spoken.tag],
-        "leave": f"{leave}?lang={spoken.tag}" if leave is not None else "",
+        "page": f"{settings.pages}/t/{quote(notice.number, safe='')}?lang={spoken.tag}",
         "other_hours": zones != {notice.recipient.zone},
-        "house": settings.sender_name,
     }
 
 

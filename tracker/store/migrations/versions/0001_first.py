@@ -155,9 +155,18 @@ def upgrade() -> None:
     sa.Column('answer', sa.Text(), server_default='', nullable=False),
     sa.Column('provider_id', sa.Text(), server_default='', nullable=False),
     sa.Column('reported', sa.Text(), server_default='', nullable=False),
+    sa.Column('address', sa.Text(), server_default='', nullable=False),
+    sa.Column('number', sa.Text(), server_default='', nullable=False),
+    sa.Column('not_before', sa.BigInteger(), nullable=True),
+    sa.Column('held', sa.Text(), server_default='', nullable=False),
+    sa.Column('told_at', sa.BigInteger(), nullable=True),
+    sa.Column('letter', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('notice', 'channel')
     )
+    op.create_index('deliveries_held', 'deliveries', ['not_before'], unique=False, sqlite_where=sa.text('not_before IS NOT NULL'), postgresql_where=sa.text('not_before IS NOT NULL'))
+    op.create_index('deliveries_join', 'deliveries', ['address', 'channel'], unique=False, sqlite_where=sa.text("due_at IS NOT NULL AND held != ''"), postgresql_where=sa.text("due_at IS NOT NULL AND held != ''"))
+    op.create_index('deliveries_told', 'deliveries', ['address', 'told_at'], unique=False)
     op.create_index('deliveries_cause', 'deliveries', ['cause', 'person'], unique=False)
     op.create_index('deliveries_due', 'deliveries', ['channel', 'priority', 'due_at', 'id'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.create_index('deliveries_thread', 'deliveries', ['thread'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
@@ -792,6 +801,9 @@ def downgrade() -> None:
     op.drop_index('deliveries_unreported', table_name='deliveries', sqlite_where=sa.text('reported != state'), postgresql_where=sa.text('reported != state'))
     op.drop_index('deliveries_thread', table_name='deliveries', sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.drop_index('deliveries_due', table_name='deliveries', sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.drop_index('deliveries_told', table_name='deliveries')
+    op.drop_index('deliveries_join', table_name='deliveries', sqlite_where=sa.text("due_at IS NOT NULL AND held != ''"), postgresql_where=sa.text("due_at IS NOT NULL AND held != ''"))
+    op.drop_index('deliveries_held', table_name='deliveries', sqlite_where=sa.text('not_before IS NOT NULL'), postgresql_where=sa.text('not_before IS NOT NULL'))
     op.drop_index('deliveries_cause', table_name='deliveries')
     op.drop_table('deliveries')
     op.drop_table('boot_clocks')
