@@ -1,5 +1,6 @@
 """What the tracker counts on of its database: the same sentences for SQLite in a file and for PostgreSQL."""
 
+import hashlib
 import random
 import subprocess
 import sys
@@ -23,16 +24,19 @@ from tests.tracker.test_project import DEPARTED, MISSED, parcels_way, seen, tell
 from tests.tracker.test_rebuild import damage
 from tests.tracker.world import BAG_TAG, EP, FEEDER, NOON, ONWARD, World, acks, at
 from tracker import wire
-from tracker.devices import Roll
+from tracker.clock import StoppedClock
+from tracker.devices import Devices, Roll
 from tracker.domain.errors import StoreError, UnkeepableError
 from tracker.domain.gaps import Why
 from tracker.domain.handling import Kind
 from tracker.domain.notices import Notice, NoticeKind
 from tracker.domain.why import because
 from tracker.foresee import Foresight
+from tracker.handovers import HandoverFiles
 from tracker.ingest import Ingest
 from tracker.network import DepartureUpdate, Network
 from tracker.project import Projector, rebuild
+from tracker.rounds import Rounds
 from tracker.store import Store, Transaction
 from tracker.store import schema as tracker_schema
 from tracker.store.engine import open_engine, sqlite_url
@@ -233,6 +237,32 @@ def test_a_reader_that_follows_many_writers_sees_every_fact_once_and_in_order(st
         got = reader.result()
     assert got == [pos for pos, _ in read_all(store)]
     assert len(got) == 30
+
+
+def test_an_invitation_is_taken_by_one_of_many_and_a_signature_kept_once(store: Store) -> None:
+    devices, clock = Devices(store, StoppedClock(NOON)), StoppedClock(NOON)
+    token = devices.invite("c-17", site="sea")
+    with ThreadPoolExecutor(4) as phones:
+        taken = [each for each in phones.map(devices.take_up, [token] * 4) if each is not None]
+    assert [(each.dev, each.site) for each in taken] == [("c-17", "sea")]
+    assert devices.site_of("c-17", password=taken[0].password) == "sea"
+    drawn = b"\x89PNG\r\n\x1a\n" + bytes(9)
+    files, digest = HandoverFiles(store, clock), hashlib.sha256(drawn).hexdigest()
+    assert [files.keep(drawn, named=digest, dev="c-17") for _ in range(2)] == [True, False]
+    assert files.named(digest) == ("image/png", drawn)
+
+
+def test_a_van_holds_what_its_device_scanned_out_and_nobody_has_delivered(engine: sa.Engine) -> None:
+    world = World(engine).with_network()
+    numbers = [world.books_parcel() for _ in range(3)]
+    for number in numbers:
+        world.scans(number, Kind.OUT_FOR_DELIVERY, "bos-st", at(22))
+    world.scans(numbers[1], Kind.DELIVER, "bos-st", at(22.5))
+    world.fold()
+    rounds = Rounds(world.store, world.clock)
+    assert [stop.number for stop in rounds.stops("h-bos-st")] == [numbers[0], numbers[2]]
+    assert [stop.out_at for stop in rounds.stops("h-bos-st")] == [at(22), at(22)]
+    assert list(rounds.stops("h-other")) == []
 
 
 def test_what_is_rolled_back_leaves_nothing(store: Store) -> None:

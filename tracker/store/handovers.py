@@ -15,7 +15,7 @@ class HandoverFiles:
     def add(self, sha256: str, content: bytes, *, media_type: str, dev: str, now: datetime) -> bool:
         row = {"sha256": sha256, "content": content, "media_type": media_type, "dev": dev, "received_at": now}
         new = upsert(self._connection.dialect.name)(handover_files).values(**row).on_conflict_do_nothing()
-        return self._connection.execute(new).rowcount == 1
+        return self._connection.execute(new.returning(handover_files.c.sha256)).first() is not None
 
     def find(self, sha256: str) -> tuple[str, bytes] | None:
         query = sa.select(handover_files.c.media_type, handover_files.c.content)

@@ -94,7 +94,7 @@ export class Journal {
     if (!this._current) {
       const no = Math.max(0, ...this._epochs.map((epoch) => epoch.no)) + 1;
       const ep = hex(crypto.getRandomValues(new Uint8Array(16)));
-      this._current = new Epoch({ ep, no, given: 0, acked: 0, gen: this.gen, closed: false, freed: [] });
+      this._current = new Epoch({ ep, no, given: 0, acked: 0, gen: 0, closed: false, freed: [] });
       this._epochs.push(this._current);
     }
     return this._current;
