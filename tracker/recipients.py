@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+import msgspec
+
 from tracker.clock import Clock
 from tracker.domain.card import Form, ToldNotice
 from tracker.domain.errors import LastscanError
+from tracker.domain.handling import Kind
 from tracker.domain.persons import MOST_PROOFS, Person, normalised, proofs
 from tracker.folding import pieces_called
 from tracker.store import Store, Transaction
@@ -77,6 +80,14 @@ class Opened:
     grant: Grant
 
 
+class HandedOver(msgspec.Struct, frozen=True):
+    """What the courier noted when it was handed over, as far as it can be read. Personal."""
+
+    to: str = ""  # `recipient`, `neighbour` …
+    name: str = ""
+    files: tuple[str, ...] = ()  # pictures and signatures, by their SHA-256
+
+
 @dataclass(frozen=True, slots=True)
 class Particulars:
     """What stands beside a card for its recipient. Personal: to be shown to them alone, and masked where the form
@@ -90,6 +101,7 @@ class Particulars:
     contents: str | None
     told: tuple[ToldNotice, ...]
     shared: bool
+    handed_over: HandedOver | None = None
 
 
 class Recipients:
@@ -260,6 +272,7 @@ class Recipients:
                 contents=parties.contents,
                 told=tuple(ToldNotice(row.notice.kind.value, row.cause, row.owed_at, row.outcome) for row in told),
                 shared=shared is not None and shared[1],
+                handed_over=_handed_over(tx, piece),
             )
 
 
@@ -282,6 +295,16 @@ def _piece_of(tx: Transaction, grant: Grant) -> tuple[int, int]:
     parties = tx.booked.parties(piece)
     assert parties is not None
     return piece, parties.consignee_id
+
+
+def _handed_over(tx: Transaction, piece: int) -> HandedOver | None:
+    """By the last scan of its delivery. A device sends what it likes: what has another form is left out."""
+    scans = [fact for fact in tx.log.of_pieces([piece])[piece] if fact.event.kind == Kind.DELIVER]
+    noted = tx.log.beside(max(scans, key=lambda fact: fact.event.order).pos) if scans else None
+    try:
+        return msgspec.json.decode(noted, type=HandedOver) if noted is not None else None
+    except msgspec.DecodeError:
+        return None
 
 
 def _ended(tx: Transaction, piece: int, now: datetime) -> bool:

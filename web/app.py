@@ -112,7 +112,7 @@ def create_app(
     if feeds is not None:
         app.register_blueprint(departures(feeds))
     if recipients is not None:
-        app.register_blueprint(recipient_pages(queries, recipients, lookups))
+        app.register_blueprint(recipient_pages(queries, recipients, lookups, handovers))
         if push is not None:
             app.register_blueprint(push_pages(recipients, push.subscriptions, clock))
         if asks is not None:

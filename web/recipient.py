@@ -3,18 +3,21 @@
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from tracker.domain.card import Form
 from tracker.recipients import Grant, TooManyTriesError
 from web.language import spoken
 from web.limits import Lookups
 from web.many import rows
-from web.sources import Queries
+from web.sources import HandoverFiles, Queries
 from web.track import LONGEST, bare, charge
 from web.visitor import Recipients, forgotten, grants, remember, session
 
 LINK_LONGEST = 64
 
 
-def recipient_pages(queries: Queries, recipients: Recipients, lookups: Lookups) -> Blueprint:
+def recipient_pages(
+    queries: Queries, recipients: Recipients, lookups: Lookups, handovers: HandoverFiles | None = None
+) -> Blueprint:
     pages = Blueprint("recipient", __name__)
 
     @pages.get("/l/<token>")
@@ -62,6 +65,19 @@ def recipient_pages(queries: Queries, recipients: Recipients, lookups: Lookups) 
         grant = _own(number)
         recipients.unshare(grant)
         return _to(grant)
+
+    @pages.get("/t/<number>/handover/<digest>")
+    def handover(number: str, digest: str) -> Response:
+        """A picture or signature of this delivery, for its recipient alone."""
+        charge(lookups)
+        asked = (number[:LONGEST], request.args.get("journey", ""))
+        for grant in grants(recipients):
+            if (grant.number, str(grant.journey)) == asked and grant.form is Form.RECIPIENT and handovers is not None:
+                noted = recipients.particulars(grant).handed_over
+                found = handovers.named(digest) if noted is not None and digest in noted.files else None
+                if found is not None:
+                    return Response(found[1], mimetype=found[0])
+        return abort(404)
 
     @pages.get("/mine")
     def mine() -> AnyResponse | str:

@@ -90,6 +90,7 @@ class HandoverFiles(Protocol):
     """Pictures and signatures that devices bring apart from their scans."""
 
     def keep(self, content: bytes, *, named: str, dev: str) -> bool: ...
+    def named(self, digest: str) -> tuple[str, bytes] | None: ...
 
 
 class Door(Protocol):

@@ -37,6 +37,15 @@ TOLD: dict[NoticeKind, str] = {
     NoticeKind.CORRECTION: sentence("That we told you something wrong"),
 }
 
+TAKERS = {
+    "recipient": sentence("Recipient"),
+    "neighbour": sentence("Neighbour"),
+    "reception": sentence("Reception"),
+    "safe_place": sentence("Safe place"),
+    "box": sentence("Parcel box"),
+}
+LONGEST_NAME = 120
+
 OUTCOMES = {
     "due": sentence("on its way to you"),
     "accepted": sentence("sent"),
@@ -63,6 +72,7 @@ class Viewer:
     shared_with: bool
     facts: tuple[tuple[str, str], ...] = ()  # label and value
     proof: tuple[tuple[str, str], ...] = ()  # of delivery
+    pictures: tuple[str, ...] = ()  # addresses
     told: tuple[Told, ...] = ()
     may_act: bool = False
     shares: bool = False
@@ -79,7 +89,8 @@ def viewer(recipients: Recipients, grant: Grant | None, card: PieceCard, words: 
     return Viewer(
         shared_with=False,
         facts=tuple((words.say(label), value) for label, value in _facts(known, words) if value),
-        proof=tuple((words.say(label), value) for label, value in _proof(card, words)),
+        proof=tuple((words.say(label), value) for label, value in _proof(card, known, words)),
+        pictures=_pictures(card, known),
         told=tuple(_told(notice, card, words) for notice in known.told if notice.outcome in OUTCOMES),
         may_act=grant.may_act,
         shares=known.shared,
@@ -102,14 +113,24 @@ def _facts(known: Particulars, words: Words) -> list[tuple[str, str | None]]:
     ]
 
 
-def _proof(card: PieceCard, words: Words) -> list[tuple[str, str]]:
+def _pictures(card: PieceCard, known: Particulars) -> tuple[str, ...]:
+    """What the courier took at the door, once it was handed over."""
+    if not card.delivered or known.handed_over is None:
+        return ()
+    return tuple(f"/t/{card.number}/handover/{digest}?journey={card.journey}" for digest in known.handed_over.files[:4])
+
+
+def _proof(card: PieceCard, known: Particulars, words: Words) -> list[tuple[str, str]]:
     """When and where it was handed over, once it was."""
     step = next((step for step in card.milestones if step.milestone is Milestone.DELIVERED), None)
     if not card.delivered or step is None or step.reached_at is None or card.facility is None:
         return []
+    noted = known.handed_over
+    taker = (noted.name or (words.say(TAKERS[noted.to]) if noted.to in TAKERS else "")) if noted is not None else ""
     return [
         (sentence("Handed over"), words.instant(step.reached_at, card.destination.zone)),
         (sentence("By the people of"), card.facility.name(words.tag)),
+        *([(sentence("Taken by"), taker[:LONGEST_NAME])] if taker else []),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tracker.domain.booking import BookedPiece, Party
 from tracker.domain.handling import Kind
 from tracker.domain.notices import NoticeKind
 from tracker.domain.shipment import Goods
+from tracker.handovers import HandoverFiles
 from tracker.recipients import Recipients
 from web.app import WebSettings, create_app, live_of
 from web.viewer import TOLD
@@ -38,6 +40,8 @@ PARTY = Party(
     city=CANARIES["city"],
     lines=(f"{CANARIES['street']} 7",),
 )
+PICTURE = b"\x89PNG\r\n\x1a\n" + b"picture of a door"
+PICTURED = sha256(PICTURE).hexdigest()
 HTTPS = {"base_url": "https://track.example"}
 
 
@@ -52,7 +56,10 @@ class House(World):
         self.number = self.books(piece, consignee=PARTY).numbers[0]
         self.scans(self.number, Kind.ACCEPT, "sea-st", at(1), at="belt-7")
         self.scans(self.number, Kind.OUT_FOR_DELIVERY, "bos-st", at(27))
-        self.scans(self.number, Kind.DELIVER, "bos-st", at(27.7))
+        self.handovers = HandoverFiles(self.store, self.clock)
+        self.handovers.keep(PICTURE, named=PICTURED, dev="h-bos-st")
+        noted = {"to": "neighbour", "name": "Grace at the door", "files": [PICTURED]}
+        self.scans(self.number, Kind.DELIVER, "bos-st", at(27.7), x=noted)
         self.fold()
         self.person = self.outbox.unplanned()[0].recipient.person
 
@@ -80,6 +87,7 @@ def app(house: House) -> Iterator[Flask]:
         clock=house.clock,
         recipients=house.recipients,
         asks=Asks(house.store, house.clock),
+        handovers=house.handovers,
         settings=WebSettings(lookups_per_minute=None),
     )
     yield app
@@ -139,6 +147,27 @@ def test_its_recipient_sees_places_minutes_and_their_own_data_masked(client: Fla
     for hidden in ("belt-7", "h-bos-st", "Canary Wharf 7", "98101-CNRY", house.person):
         assert hidden not in page.text, hidden
     assert "Boston station" not in client.application.test_client().get(house.page).text
+
+
+def test_proof_of_delivery_says_who_took_it_and_shows_what_was_kept_to_its_recipient_alone(
+    client: FlaskClient, house: House
+) -> None:
+    picture = f"{house.page}/handover/{PICTURED}?journey=1"
+    assert client.get(picture).status_code == 404
+    assert "Grace at the door" not in client.get(house.page).text
+    client.get(house.link)
+    page = client.get(house.page).text
+    assert "Grace at the door" in page
+    assert picture in page
+    answer = client.get(picture)
+    assert (answer.mimetype, answer.data) == ("image/png", PICTURE)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert client.get(f"{house.page}/handover/{'0' * 64}?journey=1").status_code == 404
+    other = client.application.test_client()
+    passed = send(client, house.page, f"{house.page}/share", journey="1")
+    other.get(re.findall(r'value="http://localhost(/l/[\w-]+)"', passed.text)[0])
+    assert other.get(picture).status_code == 404
+    assert "Grace at the door" not in other.get(house.page).text
 
 
 def test_a_proof_shows_the_same_but_does_nothing(client: FlaskClient, house: House) -> None:

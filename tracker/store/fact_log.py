@@ -325,6 +325,10 @@ class FactLog:
     def at(self, positions: Collection[int]) -> list[KeptFact]:
         return self._read(_AT, {WANTED: positions})
 
+    def beside(self, pos: int) -> str | None:
+        """What a device sent beside a scan, as JSON. Personal; None where there was nothing, or it was deleted."""
+        return self._connection.execute(sa.select(fact_details.c.x).where(fact_details.c.pos == pos)).scalar()
+
     def of_pieces(self, pieces: Collection[int]) -> dict[int, list[KeptFact]]:
         """The facts attached to each of these pieces."""
         return self._attached(_OF_PIECES, pieces)
