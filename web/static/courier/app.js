@@ -290,7 +290,7 @@ function rememberLanguage() {
 function installShell() {
   const shells = navigator.serviceWorker;
   void shells?.register("/courier/worker.js", { scope: "/courier/" }).then((shell) => {
-    if (!shell.waiting || invited) return; // an invitation would be lost with the page
+    if (!shell?.waiting || invited) return; // an invitation would be lost with the page
     shells.addEventListener("controllerchange", () => location.reload(), { once: true });
     shell.waiting.postMessage("take over");
   }, () => undefined);
