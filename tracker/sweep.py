@@ -2,9 +2,6 @@
 
 from tracker.project import Projector
 
-AT_ONCE = 200
-"""Pieces of one transaction: another way for each of them is found while scans wait to be kept."""
-
 
 class Sweep:
     """Judges again what is due by the business clock."""
@@ -13,8 +10,8 @@ class Sweep:
         self._projector = projector
 
     def turn(self) -> int:
-        """A small batch of what is due; answers how many pieces were judged again."""
-        return self._projector.judge_due(AT_ONCE)
+        """A batch of what is due; answers how many pieces were judged again."""
+        return self._projector.judge_due()
 
     def step(self) -> int:
         """Everything due by now; answers how many pieces were judged again."""

@@ -44,6 +44,7 @@ def measure(plan: Plan) -> dict[str, Any]:
         projector = Projector(store, clock)
         sweep = Sweep(projector)
         gc.freeze()
+        gc.set_threshold(100_000, 50, 100)  # as in the tracker's process
         closing = CloseFacility(facility=HUB, since=NOW, until=NOW + timedelta(days=1), reason="bench")
         batches: list[float] = []
         with Stopwatch() as replanning:

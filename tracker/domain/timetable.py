@@ -19,6 +19,9 @@ _MICROSECOND = timedelta(microseconds=1)
 _DAY = 86_400_000_000
 _NEVER = 1 << 62
 
+MOST_ANSWERS = 1000
+"""How many different questions are remembered until something changes."""
+
 Room = Callable[[Sequence[str]], Mapping[str, int]]
 """How many pieces each of these departures still takes."""
 
@@ -74,6 +77,7 @@ class Timetable:
         self._gate_numbers: dict[tuple[str, Side, timedelta], int] = {}
         self._arrivals: list[_Arrival] = []
         self._arrival_numbers: dict[tuple[str, Side], int] = {}
+        self._answered: dict[tuple[str, datetime, str, frozenset[str]], dict[str, Itinerary | None]] = {}
         self.know(departures)
 
     def __len__(self) -> int:
@@ -82,6 +86,8 @@ class Timetable:
     def know(self, departures: Iterable[Departure]) -> None:
         """Adds these, or what is new about them; those that take no pieces any more are forgotten."""
         latest = {departure.name: departure for departure in departures}
+        if latest:
+            self._answered.clear()
         for name in latest:
             self.forget(name)
         added: dict[int, list[_Run]] = defaultdict(list)
@@ -95,6 +101,7 @@ class Timetable:
     def forget(self, name: str) -> None:
         run = self._known.pop(name, None)
         if run is not None:
+            self._answered.clear()
             runs = self._days[run.leaves // _DAY]
             at = bisect_left(runs, run.leaves, key=_leaves)
             while runs[at] is not run:
@@ -102,6 +109,7 @@ class Timetable:
             del runs[at]
 
     def forget_day(self, day: date) -> None:
+        self._answered.clear()
         for run in self._days.pop(_ordinal(day), []):
             del self._known[run.leg.departure]
 
@@ -172,6 +180,19 @@ class Timetable:
         found = {place: _chain(first[place], before) if place in first else None for place in destinations}
         return {**found, **({wish.origin: Itinerary()} if wish.origin in found else {})}
 
+    def ways_again(
+        self, wish: Wish, destinations: Collection[str], *, full: frozenset[str]
+    ) -> dict[str, Itinerary | None]:
+        """As `ways`, and at once where the same was asked before: when a hub closes, thousands ask alike."""
+        asked = wish.origin, self.handled_from(wish), wish.service, full
+        if len(self._answered) >= MOST_ANSWERS:
+            self._answered.clear()
+        known = self._answered.setdefault(asked, {})
+        new = set(destinations) - known.keys()
+        if new:
+            known.update(self.ways(wish, new, full=full))
+        return {place: known[place] for place in destinations}
+
     def _place(self, code: str) -> Facility:
         return self._facilities.get(code) or Facility(code)
 
@@ -240,7 +261,7 @@ def plan(timetable: Timetable, wishes: Iterable[Wish], room: Room) -> dict[int, 
         while waiting:
             pieces = waiting[0].pieces
             full = {name for name, free in left.items() if free < pieces}
-            ways = timetable.ways(waiting[0], {wish.destination for wish in waiting}, full=full)
+            ways = timetable.ways_again(waiting[0], {wish.destination for wish in waiting}, full=frozenset(full))
             legs = {leg.departure for way in ways.values() if way is not None for leg in way.legs}
             left.update(room(sorted(legs - left.keys())))
             again = []
