@@ -339,12 +339,23 @@ def test_a_delivery_asks_who_took_it_and_what_is_personal_stays_out_of_the_log(p
     assert HandoverFiles(world.store, world.clock).named(digest) is not None
 
 
-def test_practice_beeps_and_sends_nothing(phone: Phone, world: World) -> None:
+def test_practice_counts_a_list_asks_about_a_wrong_digit_and_sends_nothing(phone: Phone, world: World) -> None:
     page = phone.page
     page.goto(f"{phone.pages.address}/courier/?practice=1")
     expect(page.locator("#practice")).to_be_visible()
-    phone.types(ONE)
-    expect(page.locator("#word")).to_have_text("Recorded")
+    phone.chooses("load", "pr1/2026-01-01")
+    page.locator("#type").click()
+    page.locator("#typed").fill("0014")
+    page.locator("#typed-choices button").click()
+    with phone.beeping():
+        page.locator("#typed-ok").click()
+    expect(page.locator("#list-count")).to_have_text("1 of 5, missing 4, surplus 0")
+    phone.fills_in("LS 0000 0002 9 ZZ")
+    expect(page.locator("#typed-verdict")).to_contain_text("Check digit does not agree")
+    assert len(phone.beeped) == 1
+    with phone.beeping():
+        page.locator("#typed-ok").click()  # a person who means it
+    assert [scan["outcome"] for scan in phone.beeped] == ["recorded", "elsewhere"]
     expect(page.locator("#sending")).to_have_text("Practice: nothing is sent.")
     names = page.evaluate("indexedDB.databases().then((all) => all.map((each) => each.name))")
     assert names == ["lastscan-practice"]

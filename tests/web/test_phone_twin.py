@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from scanner.handheld import Effect, Handheld, Reconnect
+from scanner.keyed import verdict
+from scanner.load_list import Checklist, ListedPiece, LoadList
 from tests.scanner_custody.world import Clock, Epochs, Flash, open_journal
 from tests.tracker.world import World, new_database
 from tests.web.phones import station
@@ -54,6 +57,55 @@ SIGN = """async ([key, ep, records, stamp, answer]) => {
   const forged = { ...answer, upto: answer.upto + 1 };
   return { batch: await wire.scans(ep, records, stamp, mine),
            believed: [await wire.isSigned(mine, answer), await wire.isSigned(mine, forged)] }; }"""
+
+
+CODES = (
+    *("LS123456785NL", "ls 1234 5678 5 nl", "LS123456784NL", "LS473124829NL", "0220456789", "1Z999AA10123456784"),
+    *(
+        "1Z999AA10123456785",
+        "340123450000000018",
+        "00340123450000000018",
+        "LH716/2026-11-12",
+        "nonsense",
+        " LS714565298NL ",
+    ),
+    "https://example.org/t/LS123456785NL?x=1#y",
+)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_page_and_handheld_count_a_load_list_to_the_same_sums(page: Page, seed: int) -> None:
+    rng = random.Random(seed)
+    listed = rng.sample(["LS123456785NL", "LS473124829NL", "LS714565298NL", "0220456789", "1Z999AA10123456784"], 3)
+    codes = rng.choices(CODES, k=8)
+    pieces = tuple(ListedPiece(number, "OSL") for number in listed)
+    day = datetime(2026, 11, 12, tzinfo=UTC)
+    checklist = Checklist("LH716/2026-11-12", LoadList("LH716/2026-11-12", "AMS", "FRA", day, day, pieces))
+    for code in codes:
+        checklist.check(code)
+    checklist.uncheck(codes[0])
+    sums = [sorted(checklist.scanned), sorted(piece.number for piece in checklist.missing), len(checklist.surplus)]
+    assert page.evaluate(COUNT, [listed, codes]) == sums
+
+
+COUNT = """async ([listed, codes]) => {
+  const { Checklist } = await import('/static/courier/checklist.js');
+  const checklist = new Checklist('LH716/2026-11-12');
+  for (const code of codes) checklist.check(code);
+  checklist.renew({ departure: 'LH716/2026-11-12', pieces: listed.map((number) => ({ number, destination: 'OSL' })) });
+  checklist.uncheck(codes[0]);
+  const missing = checklist.missing.map((piece) => piece.number);
+  return [[...checklist.scanned].sort(), missing.sort(), checklist.surplus.size]; }"""
+
+
+@pytest.mark.parametrize("typed", [*CODES, "", "LS12", "0220", "LS12345678", "12345678901", "340123450000000017"])
+def test_page_and_handheld_judge_a_typed_number_alike(page: Page, typed: str) -> None:
+    mine = page.evaluate("(typed) => import('/static/courier/numbers.js').then((own) => own.judge(typed).look)", typed)
+    theirs = verdict(typed).look.value
+    if mine == "wrong":
+        assert theirs in ("wrong", "unknown")
+    elif mine != "unknown":  # a phone knows fewer carriers by heart
+        assert mine == theirs
 
 
 def a_story(seed: int) -> list[list[Any]]:
