@@ -298,6 +298,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.asks import Asks
     from tracker.audit import Audit
     from tracker.booking import Bookings
+    from tracker.cases import Cases
     from tracker.devices import Devices, Roll
     from tracker.door import Door
     from tracker.handovers import HandoverFiles
@@ -308,6 +309,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.rounds import Rounds
     from tracker.store import Store
     from web.app import WebSettings, create_app
+    from web.desk.rooms import DeskServices
     from web.serve import serve
     from web.staff.rooms import StaffServices
 
@@ -339,6 +341,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
         asks=Asks(store, home.clock),
         staff=services,
+        desk=DeskServices(Cases(store, home.clock), audit),
         settings=WebSettings(embedded_by=tuple(os.environ.get("LASTSCAN_EMBEDDED_BY", "").split())),
         feedback=feedback_desk(home, engine),
         demo=home.is_demo,

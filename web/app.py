@@ -14,6 +14,7 @@ from web.courier import courier, ldp
 from web.demo import demo_pages
 from web.departures import departures
 from web.design import design_pages
+from web.desk.rooms import DeskServices, desk_pages
 from web.embed import embed
 from web.headers import guard
 from web.hooks import Feedback, hooks
@@ -75,6 +76,7 @@ def create_app(
     push: Push | None = None,
     asks: Asks | None = None,
     staff: StaffServices | None = None,
+    desk: DeskServices | None = None,
     invitations: Invitations | None = None,
     rounds: Rounds | None = None,
     handovers: HandoverFiles | None = None,
@@ -89,7 +91,8 @@ def create_app(
     and with `door` send their scans; with `invitations` phones become devices, and scan on `/courier/` over the broker
     that `browser_broker` names. With `feeds` those may tell of departures; with `recipients` those whose piece it is
     see more of it, with `push` on their device, and with `asks` ask for something; with `staff` its members sign in and
-    work. With `demo` there are also `/demo` and, with `letters`, its mailbox, and every page says that all is invented.
+    work, with `desk` on cases too. With `demo` there are also `/demo` and, with `letters`, its mailbox, and every page
+    says that all is invented.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -130,6 +133,8 @@ def create_app(
     forms_come_from_here(app)
     if staff is not None:
         staff_pages(app, staff, demo=demo)
+        if desk is not None:
+            desk_pages(app, desk)
     app.register_blueprint(design_pages())
     remember_language(app)
     guard(app)

@@ -12,12 +12,14 @@ from sqlalchemy.pool import StaticPool
 
 from tests.web.stand_in import NOON, House, mailbox
 from tracker.audit import Audit
+from tracker.cases import Cases
 from tracker.clock import StoppedClock
 from tracker.domain.staff import Role, Staff
 from tracker.staff import StaffAccounts
 from tracker.store import Store
 from tracker.store.schema import metadata
 from web.app import create_app
+from web.desk.rooms import DeskServices
 from web.same_origin import FIELD
 from web.staff.rooms import StaffServices
 
@@ -61,7 +63,10 @@ class StaffHouse:
         self.handhelds = Handhelds()
         house = House()
         services = StaffServices(self.accounts, self.audit, self.handhelds, clock=self.clock)
-        self.app: Flask = create_app(house, house, clock=self.clock, letters=mailbox, staff=services, demo=demo)
+        desk = DeskServices(Cases(self.store, self.clock), self.audit)
+        self.app: Flask = create_app(
+            house, house, clock=self.clock, letters=mailbox, staff=services, desk=desk, demo=demo
+        )
         self.tokens: dict[Role, str] = {}
         for role in Role:
             self.accounts.use_link(self.accounts.add(name_of(role), role=role, by=None), PASSWORD)

@@ -15,6 +15,7 @@ from tracker.domain.errors import MistakeError, StoreError, UnkeepableError
 from tracker.store.asks import AskTables
 from tracker.store.audit import AuditChain
 from tracker.store.booked import BookedShipments
+from tracker.store.cases import CaseTables
 from tracker.store.containers import Containers
 from tracker.store.device_registry import DeviceRegistry
 from tracker.store.fact_log import FactLog
@@ -45,6 +46,7 @@ class Transaction:
         self.staff = StaffTables(connection)
         self.audit = AuditChain(connection)
         self.asks = AskTables(connection)
+        self.cases = CaseTables(connection)
 
     @contextmanager
     def part(self) -> Iterator[None]:

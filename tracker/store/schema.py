@@ -466,6 +466,42 @@ asked = Table(
     Index("asked_waiting", "id", sqlite_where=sa.text("outcome IS NULL"), postgresql_where=sa.text("outcome IS NULL")),
 )
 
+# What people add to cases, which themselves follow from what is open.
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("owner", Text),
+    Column("ending", Text),
+    Column("ended_by", Text),
+    Column("ended_at", Instant),
+    Index("cases_of", "owner"),
+    sqlite_with_rowid=False,
+)
+
+case_notes = Table(
+    "case_notes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("piece", ForeignKey("pieces.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("note", Exact, nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+)
+
+case_looks = Table(
+    "case_looks",
+    metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("user", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Derived: how far each reader of the log is, and what it made of it.
 
 readers = Table(

@@ -617,6 +617,39 @@ def upgrade() -> None:
     )
     op.create_index('asked_waiting', 'asked', ['id'], unique=False, sqlite_where=sa.text('outcome IS NULL'), postgresql_where=sa.text('outcome IS NULL'))
     op.create_index(op.f('ix_asked_piece'), 'asked', ['piece'], unique=False)
+    op.create_table('cases',
+    sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('owner', sa.Text(), nullable=True),
+    sa.Column('ending', sa.Text(), nullable=True),
+    sa.Column('ended_by', sa.Text(), nullable=True),
+    sa.Column('ended_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
+    sa.PrimaryKeyConstraint('piece', 'kind', 'subject'),
+    sqlite_with_rowid=False
+    )
+    op.create_index('cases_of', 'cases', ['owner'], unique=False)
+    op.create_table('case_notes',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('user', sa.Text(), nullable=False),
+    sa.Column('note', sa.Text(), nullable=False),
+    sa.Column('key', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('key')
+    )
+    op.create_index(op.f('ix_case_notes_piece'), 'case_notes', ['piece'], unique=False)
+    op.create_table('case_looks',
+    sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('user', sa.Text(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
+    sa.PrimaryKeyConstraint('piece', 'user'),
+    sqlite_with_rowid=False
+    )
     op.create_table('planned_rides',
     sa.Column('departure', sa.Text(), nullable=False),
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -737,6 +770,11 @@ def downgrade() -> None:
     op.drop_table('updates')
     op.drop_index(op.f('ix_timelines_judge_again_at'), table_name='timelines')
     op.drop_table('timelines')
+    op.drop_table('case_looks')
+    op.drop_index(op.f('ix_case_notes_piece'), table_name='case_notes')
+    op.drop_table('case_notes')
+    op.drop_index('cases_of', table_name='cases')
+    op.drop_table('cases')
     op.drop_index(op.f('ix_asked_piece'), table_name='asked')
     op.drop_index('asked_waiting', table_name='asked', sqlite_where=sa.text('outcome IS NULL'), postgresql_where=sa.text('outcome IS NULL'))
     op.drop_table('asked')
