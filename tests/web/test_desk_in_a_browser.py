@@ -32,7 +32,7 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def house(world: World) -> Iterator[DeskHouse]:  # noqa: F811
+def house(world: World) -> Iterator[DeskHouse]:
     made = DeskHouse(world)
     yield made
     live_of(made.app).stop()
