@@ -24,6 +24,7 @@ from tracker.store.schema import (
     audit,
     devices,
     facts,
+    invitations,
     outbox,
     people,
     pieces,
@@ -299,12 +300,12 @@ def step_ahead(restored: Refilled, now: datetime) -> Since:
 
     Where the database before can be read and is the same installation later on, its notices, numbers given out,
     revoked devices, accounts of staff and audit are taken over. Otherwise `NUMBERS_SKIPPED` numbers are left out.
-    Nobody of staff stays signed in.
+    Nobody of staff stays signed in, and no phone that was invited is invited any more: it may have come meanwhile.
     """
     fresh, before = Meta(restored.connection), restored.before
     earlier = Meta(before) if before is not None else None
     generation = fresh.raise_generation(now, above=earlier.generation if earlier else 0)
-    for table in (staff_sessions, staff_links, staff_challenges):
+    for table in (staff_sessions, staff_links, staff_challenges, invitations):
         restored.connection.execute(sa.delete(table))
     if before is None or earlier is None or not _is_later(before, restored.connection):
         numbered = int(fresh.get(NUMBERED) or 0)
