@@ -261,7 +261,6 @@ def test_a_device_revoked_after_the_backup_stays_revoked(installation: Installat
     lived.close()
 
 
-@pytest.mark.parametrize("database", DATABASES)
 def test_an_invitation_taken_up_after_the_backup_is_not_good_again(installation: Installation, tmp_path: Path) -> None:
     home, file = installation("sqlite"), tmp_path / "f"
     world = World(home.migrated()).with_network()
@@ -275,6 +274,7 @@ def test_an_invitation_taken_up_after_the_backup_is_not_good_again(installation:
     lived.close()
 
 
+@pytest.mark.parametrize("database", DATABASES)
 def test_staff_are_as_they_were_last_nobody_is_signed_in_and_the_audit_goes_on(
     installation: Installation, tmp_path: Path, database: str
 ) -> None:
