@@ -172,9 +172,8 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
         return
     preferences = _preferences(home, engine)
 
-    def unsubscribe(notice: OwedNotice) -> str | None:
-        token = preferences.token_for(notice.recipient.email or "", notice.kind, notice.number)
-        return None if token is None else f"{pages}/u/{token}"
+    def wishes(notice: OwedNotice) -> str:
+        return f"{pages}/u/{preferences.token_for(notice.recipient.email or '', notice.kind, notice.piece)}"
 
     recipients = Recipients(Store(engine), home.clock, key=home.secret(LINKS).encode())
 
@@ -183,7 +182,7 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
         return None if token is None else f"{pages}/l/{token}"
 
     sender = os.environ.get("LASTSCAN_MAIL_FROM", "notices@example.org")
-    settings = MailSettings(sender=sender, pages=pages, unsubscribe=unsubscribe, page=page)
+    settings = MailSettings(sender=sender, pages=pages, wishes=wishes, page=page)
     email = EmailChannel(MailServer.parse(smtp_url), settings) if smtp_url else None
     if email is not None:
         channels["email"] = email
@@ -329,6 +328,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         clock=home.clock,
         letters=lambda: letters(home.mailbox),
         preferences=_preferences(home, engine),
+        ways=ways_to_people(),
         devices=devices,
         invitations=devices,
         rounds=Rounds(store, home.clock),
@@ -356,6 +356,13 @@ def staff_accounts(home: Home, store: "Store") -> "StaffAccounts":
     from tracker.staff import StaffAccounts
 
     return StaffAccounts(store, home.secret("staff").encode())
+
+
+def ways_to_people() -> tuple[str, ...]:
+    """The channels by which people can be told here, as settings say: mail, and what is switched on beside it."""
+    sms = any(name in os.environ for name in ("LASTSCAN_SMS_URL", "LASTSCAN_SMS_URL_FILE"))
+    push = "LASTSCAN_PUSH_CONTACT" in os.environ
+    return ("email", *(("sms",) if sms else ()), *(("push",) if push else ()))
 
 
 def _preferences(home: Home, engine: "Engine") -> "Preferences":

@@ -35,8 +35,17 @@ class Wish:
 
     address: str
     kind: NoticeKind
-    number: str  # of the piece its letter was about; empty: of none
+    piece: str  # that its letter was about, as number/journey; empty: none
     wishes: Wishes
+
+    @property
+    def number(self) -> str:
+        return self.piece.partition("/")[0]
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether its kind may be left at all."""
+        return NOTICE_RULES[self.kind].left_with is not None
 
     @property
     def left(self) -> bool:
@@ -44,7 +53,7 @@ class Wish:
 
     @property
     def muted(self) -> bool:
-        return self.number in self.wishes.muted
+        return self.piece in self.wishes.muted
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +96,27 @@ class Preferences:
 
     # By the link in a letter
 
-    def token_for(self, address: str, kind: NoticeKind, number: str = "") -> str | None:
-        """The same for ever for one address, one piece, and all kinds that are left together; None where nobody may
-        leave.
+    def token_for(self, address: str, kind: NoticeKind, piece: str = "") -> str:
+        """The same for ever for one address, one piece (number/journey), and all kinds that are left together.
 
-        Letters, digits, `-` and `_`. Without the key it tells nobody whose it is.
+        Letters, digits, `-` and `_`. Without the key it tells nobody whose it is. That of a kind nobody may leave
+        opens the same page, and leaves nothing.
         """
-        left_with = NOTICE_RULES[kind].left_with
-        return None if left_with is None else self._token(self._digest(address), left_with, number)
+        return self._token(self._digest(address), NOTICE_RULES[kind].left_with or kind, piece)
 
     def read(self, token: str) -> Wish | None:
         """What the link is about; None if it is not ours to the letter. Changes nothing."""
         found = self._opened(token)
         if found is None:
             return None
-        address, kind, number = found
-        return Wish(address, kind, number, self._wishes.of([address])[address])
+        address, kind, piece = found
+        return Wish(address, kind, piece, self._wishes.of([address])[address])
 
     def leave(self, token: str, now: datetime) -> Wish | None:
-        """From now on nothing of this kind goes to its reader, by any channel. Leaving twice is leaving once; None as
-        for `read`."""
+        """From now on nothing of this kind goes to its reader, by any channel, unless nobody may leave it. Leaving
+        twice is leaving once; None as for `read`."""
         found = self._opened(token)
-        if found is not None:
+        if found is not None and NOTICE_RULES[found[1]].left_with is not None:
             address, kind, _ = found
             self._wishes.switch(address, now, off={(kind, channel) for channel in PERSONAL})
         return self.read(token)
@@ -128,11 +136,11 @@ class Preferences:
             self._wishes.mute(found[0], found[2], now)
         return self.read(token)
 
-    def unmute(self, token: str, number: str) -> Wish | None:
+    def unmute(self, token: str, piece: str) -> Wish | None:
         """Any piece that was muted by this address."""
         found = self._opened(token)
         if found is not None:
-            self._wishes.unmute(found[0], number)
+            self._wishes.unmute(found[0], piece)
         return self.read(token)
 
     def save(self, token: str, choice: Choice, now: datetime) -> Wish | None:
@@ -165,29 +173,29 @@ class Preferences:
             self._wishes.say(self.digest(number), now, stopped=asked is Answer.STOP)
         return asked
 
-    # Tokens: digest of the address, signature, kind, and after a blank the number
+    # Tokens: digest of the address, signature, kind, and after a blank the piece
 
-    def _token(self, digest: bytes, kind: NoticeKind, number: str) -> str:
-        about = f"{kind} {number}" if number else str(kind)
+    def _token(self, digest: bytes, kind: NoticeKind, piece: str) -> str:
+        about = f"{kind} {piece}" if piece else str(kind)
         return _text(digest + self._signature(digest, about) + about.encode())
 
     def _opened(self, token: str) -> tuple[str, NoticeKind, str] | None:
-        """Digest of the address, kind, and number of the piece."""
+        """Digest of the address, kind, and the piece."""
         if len(token) > LONGEST or not token.isascii():
             return None
         try:
             parts = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
             digest, signature, about = parts[:BYTES], parts[BYTES : 2 * BYTES], parts[2 * BYTES :].decode()
-            kind, _, number = about.partition(" ")
-            left_with = NoticeKind(kind)
+            named, _, piece = about.partition(" ")
+            kind = NoticeKind(named)
         except (binascii.Error, ValueError):
             return None
         if not hmac.compare_digest(signature, self._signature(digest, about)):
             return None
-        whole = self._token(digest, left_with, number)
+        whole = self._token(digest, kind, piece)
         if not hmac.compare_digest(token, whole):  # base64 has several spellings for the same bytes
             return None
-        return (_text(digest), left_with, number) if NOTICE_RULES[left_with].left_with is left_with else None
+        return (_text(digest), kind, piece) if NOTICE_RULES[kind].left_with in (kind, None) else None
 
     def _digest(self, address: str) -> bytes:
         return self._mac("address", address.strip().casefold().encode(errors="surrogatepass"))

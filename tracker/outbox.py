@@ -34,6 +34,7 @@ class OwedNotice:
     cause: str
     account: str  # the shipper's
     number: str
+    journey: int
     seq: int  # among the notices of its piece, from 1, in the order they came to be owed
     first_time: bool  # no notice of this kind was owed for its piece before
     piece_kind: PieceKind
@@ -52,6 +53,11 @@ class OwedNotice:
     channels: tuple[str, ...]
     recipient: Recipient
     evidence: tuple[str, ...] = ()  # the keys of the facts that caused it
+
+    @property
+    def piece(self) -> str:
+        """Number and journey: what is about this one, and about none that has its number later."""
+        return f"{self.number}/{self.journey}"
 
 
 class Outbox:
@@ -137,6 +143,7 @@ def _owed(tx: Transaction, row: OwedRow, places: dict[str, Facility]) -> OwedNot
         cause=row.cause,
         account=tx.booked.account_of_piece(row.piece),
         number=piece.number,
+        journey=piece.journey,
         seq=row.seq,
         first_time=tx.owed.is_first(row),
         piece_kind=piece.kind,

@@ -68,6 +68,7 @@ def create_app(
     clock: Clock,
     letters: Callable[[], Sequence[Letter]] | None = None,
     preferences: Preferences | None = None,
+    ways: Sequence[str] = ("email",),
     devices: Devices | None = None,
     door: Door | None = None,
     feeds: Feeds | None = None,
@@ -93,6 +94,7 @@ def create_app(
     see more of it, with `push` on their device, and with `asks` ask for something; with `staff` its members sign in and
     work, with `desk` on cases too. With `demo` there are also `/demo` and, with `letters`, its mailbox, and every page
     says that all is invented.
+    `ways`: the channels by which people are told here.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -125,7 +127,7 @@ def create_app(
     if feedback is not None:
         app.register_blueprint(hooks(feedback))
     if preferences is not None:
-        app.register_blueprint(leave_pages(preferences, clock))
+        app.register_blueprint(leave_pages(preferences, clock, ways))
     if demo:
         app.register_blueprint(demo_pages(queries, live, fragments, clock, letters))
     app.jinja_env.globals["push_key"] = push.key if push is not None else ""

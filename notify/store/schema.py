@@ -163,7 +163,7 @@ mutes = Table(
     "mutes",
     metadata,
     Column("address", Text, primary_key=True),
-    Column("number", Text, primary_key=True),  # of a piece
+    Column("piece", Text, primary_key=True),  # number/journey
     Column("since", Instant, nullable=False),
 )
 

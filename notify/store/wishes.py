@@ -32,15 +32,15 @@ class WishStore:
                 tx.execute(sa.select(table).where(table.c.address.in_(addresses))).all()
                 for table in (wishes, switched_off, mutes)
             )
-        offs, numbers = defaultdict[str, set[Any]](set), defaultdict[str, set[str]](set)
+        offs, pieces = defaultdict[str, set[Any]](set), defaultdict[str, set[str]](set)
         for row in off:
             if row.kind in _KINDS:
                 offs[row.address].add((NoticeKind(row.kind), row.channel))
         for row in silent:
-            numbers[row.address].add(row.number)
+            pieces[row.address].add(row.piece)
         rows = {row.address: row for row in said}
         return {
-            address: _wishes(rows.get(address), frozenset(offs[address]), frozenset(numbers[address]))
+            address: _wishes(rows.get(address), frozenset(offs[address]), frozenset(pieces[address]))
             for address in addresses
         }
 
@@ -65,15 +65,15 @@ class WishStore:
             _set(tx, address, now, said)
             _switch(tx, address, now, off, on)
 
-    def mute(self, address: str, number: str, now: datetime) -> None:
-        """Nothing more about the piece of this number."""
+    def mute(self, address: str, piece: str, now: datetime) -> None:
+        """Nothing more about this piece."""
         with self._engine.begin() as tx:
-            row = {"address": address, "number": number, "since": now}
+            row = {"address": address, "piece": piece, "since": now}
             tx.execute(_insert(tx, mutes).values(row).on_conflict_do_nothing())
 
-    def unmute(self, address: str, number: str) -> None:
+    def unmute(self, address: str, piece: str) -> None:
         with self._engine.begin() as tx:
-            tx.execute(sa.delete(mutes).where(mutes.c.address == address, mutes.c.number == number))
+            tx.execute(sa.delete(mutes).where(mutes.c.address == address, mutes.c.piece == piece))
 
 
 def _set(tx: sa.Connection, address: str, now: datetime, said: dict[str, Any]) -> None:
@@ -95,9 +95,9 @@ def _switch(
         tx.execute(sa.delete(switched_off).where(s.address == address, s.kind == kind, s.channel == channel))
 
 
-def _wishes(row: Any, off: frozenset[tuple[NoticeKind, str]], numbers: frozenset[str]) -> Wishes:
+def _wishes(row: Any, off: frozenset[tuple[NoticeKind, str]], pieces: frozenset[str]) -> Wishes:
     if row is None:
-        return Wishes(off=off, muted=numbers)
+        return Wishes(off=off, muted=pieces)
     return Wishes(
         language=row.language,
         zone=row.zone,
@@ -106,7 +106,7 @@ def _wishes(row: Any, off: frozenset[tuple[NoticeKind, str]], numbers: frozenset
         paused_until=row.paused_until,
         off=off,
         everywhere=row.everywhere,
-        muted=numbers,
+        muted=pieces,
         stopped=row.stopped,
     )
 

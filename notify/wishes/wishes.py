@@ -47,7 +47,7 @@ class Wishes:
     paused_until: datetime | None = None
     off: frozenset[tuple[NoticeKind, str]] = frozenset()  # the kind that was left, and by which channel
     everywhere: bool = False  # by each channel left on, not by the first only
-    muted: frozenset[str] = frozenset()  # numbers of pieces
+    muted: frozenset[str] = frozenset()  # pieces, each number/journey
     stopped: bool = False  # the number answered STOP
 
     def hours(self, zone: str) -> Hours:
@@ -85,7 +85,7 @@ def chosen(kind: NoticeKind, ways: Sequence[Way]) -> list[Way]:
 
 def muted(notice: OwedNotice, ways: Sequence[Way]) -> bool:
     """Whether the reader wants no more about this piece, as far as they may choose."""
-    return NOTICE_RULES[notice.kind].left_with is not None and any(notice.number in way.wishes.muted for way in ways)
+    return NOTICE_RULES[notice.kind].left_with is not None and any(notice.piece in way.wishes.muted for way in ways)
 
 
 def hold(notice: OwedNotice, way: Way, now: datetime, *, waited: bool = False) -> Hold | None:

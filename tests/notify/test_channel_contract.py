@@ -167,7 +167,7 @@ class Mail(OfPeople):
 
     @property
     def channel(self) -> Channel:
-        settings = MailSettings(sender="notices@example.org", unsubscribe=lambda _: "https://track.example/u/x")
+        settings = MailSettings(sender="notices@example.org", wishes=lambda _: "https://track.example/u/x")
         return EmailChannel(MailServer.parse(self.url), settings, wait_s=WAIT_S)
 
     def arrived(self) -> list[tuple[str, frozenset[str], str]]:

@@ -15,18 +15,28 @@ from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
 from notify.texts import write
 from tests.notify.world import ADA, AT, XIAOMING, owed
-from tracker.domain.notices import NoticeKind
+from tracker.domain.notices import NOTICE_RULES, NoticeKind
 from tracker.domain.owed import GOES_AFTER_ALL
 from tracker.domain.why import because
 
 LINK = "https://lastscan.example/u/" + "abcdefgh-_" * 7  # as long as real ones
 
-SETTINGS = MailSettings(sender="notices@example.org", pages="https://lastscan.example", unsubscribe=lambda notice: LINK)
+SETTINGS = MailSettings(sender="notices@example.org", pages="https://lastscan.example", wishes=lambda notice: LINK)
+
+OWN = replace(SETTINGS, page=lambda notice: f"https://lastscan.example/l/{notice.number}")
 
 HEADERS = [
     "From", "To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted", "List-Unsubscribe",
     "List-Unsubscribe-Post", "MIME-Version", "Content-Type", "Content-Language",
 ]  # fmt: skip
+
+MUST = [kind for kind, rule in NOTICE_RULES.items() if rule.left_with is None]
+STOP = "To choose what you hear and when, or to stop these mails:"
+
+
+def headers(kind: NoticeKind) -> list[str]:
+    return sorted(name for name in HEADERS if kind not in MUST or not name.startswith("List-"))
+
 
 POLYGLOTS = [
     "Ada\r\nBcc: everybody@example.org",
@@ -111,7 +121,7 @@ def test_a_letter_is_whole(notice):
     assert "https://lastscan.example/t/LS123456785NL" in text(message)
     assert "https://lastscan.example/t/LS123456785NL" in html(message)
     assert f'<html lang="{notice.recipient.language}">' in html(message)
-    assert sorted(message.keys()) == sorted(HEADERS)
+    assert sorted(message.keys()) == headers(notice.kind)
 
 
 @every_letter
@@ -172,16 +182,34 @@ def test_the_link_to_leave_stands_at_the_foot_in_the_letters_own_language(notice
     message, spoken = letter(notice), words(notice.recipient.language)
     address = f"{LINK}?lang={notice.recipient.language}"
     assert text(message).splitlines()[-2:] == [
-        spoken.say("To choose what you hear and when, or to stop these mails:"),
+        spoken.say("To choose what you hear and when:" if notice.kind in MUST else STOP),
         address,
     ]
     assert f'<a href="{address}"' in html(message)
-    assert spoken.say("Choose what you hear and when, or stop these mails") in Visible(html(message)).texts
+    link = "Choose what you hear and when" + ("" if notice.kind in MUST else ", or stop these mails")
+    assert spoken.say(link) in Visible(html(message)).texts
 
 
-@pytest.mark.parametrize("unsubscribe", [None, lambda notice: None])
-def test_leaving_is_not_offered_where_nobody_would_act_on_it(unsubscribe):
-    message = letter(owed(), replace(SETTINGS, unsubscribe=unsubscribe))
+@pytest.mark.parametrize("kind", MUST)
+def test_what_nobody_may_leave_has_the_link_to_all_wishes_and_no_button(kind):
+    one, several = letter(owed(kind)), joined(owed(kind), owed(kind, number="RR123456785CN"))
+    for message in (one, several):
+        assert message["List-Unsubscribe"] is message["List-Unsubscribe-Post"] is None
+        assert f"{LINK}?lang=en" in text(message)
+        assert f'<a href="{LINK}?lang=en"' in html(message)
+        assert "stop these mails" not in text(message) + html(message)
+
+
+@pytest.mark.parametrize("lay_out", [lambda *n: letter(n[0], OWN), lambda *n: joined(*n, settings=OWN)])
+def test_the_link_leads_to_the_readers_own_page_of_the_piece(lay_out):
+    message = lay_out(owed(NoticeKind.DELIVERED), owed(number="RR123456785CN"))
+    for seen in (text(message), html(message)):
+        assert "https://lastscan.example/l/LS123456785NL?lang=en" in seen
+        assert "https://lastscan.example/t/" not in seen
+
+
+def test_leaving_is_not_offered_where_nobody_would_act_on_it():
+    message = letter(owed(), replace(SETTINGS, wishes=None))
     assert message["List-Unsubscribe"] is message["List-Unsubscribe-Post"] is None
     assert not any("/u/" in seen or "stop these mails" in seen.lower() for seen in (text(message), html(message)))
 
@@ -197,7 +225,7 @@ def test_an_answer_is_asked_for_only_where_somebody_reads_it():
 @pytest.mark.parametrize("kind", list(NoticeKind))
 def test_a_hostile_name_is_a_name_and_nothing_else(kind, name):
     hostile, plain = letter(owed(kind, to=replace(ADA, name=name))), letter(owed(kind))
-    assert sorted(hostile.keys()) == sorted(HEADERS)
+    assert sorted(hostile.keys()) == headers(kind)
     assert [address.addr_spec for address in hostile["To"].addresses] == ["ada@example.org"]
     assert Visible(html(hostile)).elements == Visible(html(plain)).elements
     assert "\x1b" not in text(hostile)
@@ -235,8 +263,8 @@ def test_without_a_name_nobody_is_called_by_an_empty_one():
 # --- Several in one letter ----------------------------------------------------------------------------------
 
 
-def joined(*notices: OwedNotice) -> EmailMessage:
-    raw = compose_joined(notices, SETTINGS, key="key-1", written_at=AT).as_bytes()
+def joined(*notices: OwedNotice, settings: MailSettings = SETTINGS) -> EmailMessage:
+    raw = compose_joined(notices, settings, key="key-1", written_at=AT).as_bytes()
     return message_from_bytes(raw, policy=policy.default)
 
 

@@ -26,9 +26,7 @@ MEANT = [
 
 LEAVE = "https://track.example/u/" + "t" * 90
 
-CHANNEL = EmailChannel(
-    MailServer("127.0.0.1", 25), MailSettings(sender="notices@example.org", unsubscribe=lambda _: LEAVE)
-)
+CHANNEL = EmailChannel(MailServer("127.0.0.1", 25), MailSettings(sender="notices@example.org", wishes=lambda _: LEAVE))
 
 BREAKS = [
     "\r\n",

@@ -105,14 +105,15 @@ def test_the_withdrawal_of_a_miss_is_left_with_the_misses():
     assert token(HERE, ADA, WITHDRAWN) == token(HERE, ADA, MISSED) != LINK
 
 
-def test_a_kind_nobody_may_leave_has_no_link_and_old_links_to_it_open_nothing(monkeypatch):
+def test_a_kind_nobody_may_leave_is_left_by_no_link_old_or_new(monkeypatch):
     preferences = Preferences(memory_engine(), b"a key")
     preferences.leave(LINK, AT)
     assert preferences.has_left(ADA, DELIVERED)
     must = replace(NOTICE_RULES[DELIVERED], off=frozenset(), left_with=None)
     monkeypatch.setitem(NOTICE_RULES, DELIVERED, must)
-    assert preferences.token_for(ADA, DELIVERED) is None
-    assert preferences.read(LINK) is None
+    assert preferences.token_for(ADA, DELIVERED) == LINK
+    assert not preferences.read(LINK).may_leave
+    preferences.leave(LINK, AT)
     assert not preferences.has_left(ADA, DELIVERED)
 
 

@@ -252,12 +252,12 @@ def test_what_nobody_may_switch_off_passes_everything_but_stop(monkeypatch):
 
 def test_nothing_more_about_one_piece():
     world = World(at=MORNING)
-    token = world.preferences.token_for("ada@example.org", DELIVERED, "LS1")
-    assert token is not None
+    token = world.preferences.token_for("ada@example.org", DELIVERED, "LS1/1")
     world.preferences.mute(token, MORNING)
     world.owe(at(MORNING, number="LS1"), at(MORNING, id="other", number="LS2"))
-    assert world.outbox.outcomes == {"notice-1": "muted", "other": "accepted"}
-    assert world.store.counts().notices_due == world.store.counts().notices_muted == 1
+    world.owe(replace(at(MORNING, id="later", number="LS1"), journey=2))  # the number, used again
+    assert world.outbox.outcomes == {"notice-1": "muted", "other": "accepted", "later": "accepted"}
+    assert (world.store.counts().notices_due, world.store.counts().notices_muted) == (2, 1)
 
 
 def test_the_language_that_was_chosen_is_spoken():

@@ -117,6 +117,7 @@ def owed(
         cause=f"{kind}:{number}/1:{id}",
         account="shop",
         number=number,
+        journey=1,
         seq=1,
         first_time=True,
         piece_kind=PieceKind.BAG if bag else PieceKind.PARCEL,

@@ -40,9 +40,7 @@ class Life:
         self.world = World(new_database(folder / "lastscan.db")).with_network()
         self.letters_in = folder / "letters"
         self.smtp_url, self.close_post_office = mailbox.start(self.letters_in)
-        channel = EmailChannel(
-            MailServer.parse(self.smtp_url), MailSettings(pages="http://track.example", unsubscribe=lambda _: None)
-        )
+        channel = EmailChannel(MailServer.parse(self.smtp_url), MailSettings(pages="http://track.example"))
         self.notifier = Dispatcher(
             self.world.outbox,
             DeliveryStore(self.world.engine),

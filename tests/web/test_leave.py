@@ -161,13 +161,34 @@ def test_a_day_that_is_past_is_no_pause(client: FlaskClient, preferences: Prefer
 
 
 def test_nothing_more_about_one_piece_and_again(client: FlaskClient, preferences: Preferences) -> None:
-    about = f"/u/{preferences.token_for(ADA, NoticeKind.DELIVERED, 'LS123456785NL')}"
+    about = f"/u/{preferences.token_for(ADA, NoticeKind.DELIVERED, 'LS123456785NL/1')}"
     assert "Only this one?" in client.get(about).text
     assert "Only this one?" not in client.get(link(preferences)).text
     muted = client.post(about, data=MUTE).text
-    assert 'name="unmute" value="LS123456785NL">Tell me again</button>' in muted
+    assert 'name="unmute" value="LS123456785NL/1">Tell me again</button>' in muted
     assert "Only this one?" not in muted
-    assert "Only this one?" in client.post(about, data={"unmute": "LS123456785NL"}).text
+    assert "Only this one?" in client.post(about, data={"unmute": "LS123456785NL/1"}).text
+
+
+@pytest.mark.parametrize("kind", [kind for kind, rule in NOTICE_RULES.items() if rule.left_with is None])
+def test_what_nobody_may_leave_leads_to_the_page_and_leaves_nothing(
+    client: FlaskClient, preferences: Preferences, kind: NoticeKind
+) -> None:
+    shown = client.get(link(preferences, kind)).text
+    assert "This is told in any case" in shown
+    assert "Stop these mails" not in shown
+    assert 'name="on"' in shown  # all that may be chosen
+    assert client.post(link(preferences, kind), data=ONE_CLICK).status_code == 200
+    assert preferences.of([preferences.digest(ADA)])[preferences.digest(ADA)].off == frozenset()
+
+
+def test_the_page_has_the_channels_there_are_here(house: House, preferences: Preferences) -> None:
+    app = create_app(house, house, clock=StoppedClock(NOON), preferences=preferences, ways=("email", "sms"))
+    shown = app.test_client().get(link(preferences)).text
+    live_of(app).stop()
+    assert ">Text message</th>" in shown
+    assert 'value="out_for_delivery/sms"' in shown
+    assert ">Push message</th>" not in shown
 
 
 def test_with_more_channels_there_is_a_column_for_each(preferences: Preferences) -> None:

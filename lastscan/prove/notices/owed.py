@@ -85,6 +85,7 @@ def _notice(n: int) -> OwedNotice:
         cause=f"{kind}:n-{n}",
         account="prove",
         number=f"N{n}",
+        journey=1,
         seq=1,
         first_time=True,
         piece_kind=PieceKind.PARCEL,

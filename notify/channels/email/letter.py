@@ -45,8 +45,10 @@ def compose(notice: OwedNotice, settings: MailSettings, *, key: str, written_at:
     header raises UnsayableError."""
     spoken = words(choose([notice.recipient.language]))
     letter = write(notice, spoken, reply=bool(settings.reply_to))
-    leave = settings.unsubscribe(notice) if settings.unsubscribe is not None else None
-    facts = _facts(notice, spoken, settings, leave) | _part(notice, spoken, settings, letter)
+    wishes = settings.wishes(notice) if settings.wishes is not None else None
+    leave = wishes if _may_leave(notice) else None
+    facts = _facts(notice, spoken, settings, wishes) | _part(notice, spoken, settings, letter)
+    facts["may_leave"] = leave is not None
     return _mail("letter", facts, [notice], settings, subject=letter.subject, leave=leave, key=key, at=written_at)
 
 
@@ -61,14 +63,14 @@ def compose_joined(
     subject = spoken.say("{count} messages about your parcels and bags", count=len(notices))
     if len({one.number for one in notices}) == 1:
         subject = spoken.say("{count} messages about {number}", count=len(notices), number=grouped(first.number))
-    links = [settings.unsubscribe(one) if settings.unsubscribe is not None else None for one in notices]
-    leave = next((link for link in links if link is not None), None)
-    facts = _facts(first, spoken, settings, leave) | {"subject": subject, "parts": parts}
+    about = next((one for one in notices if _may_leave(one)), first)
+    wishes = settings.wishes(about) if settings.wishes is not None else None
+    facts = _facts(first, spoken, settings, wishes) | {"subject": subject, "parts": parts}
     facts["other_hours"] = any(part["other_hours"] for part in parts)
-    same = len({NOTICE_RULES[one.kind].left_with for one in notices}) == 1
-    return _mail(
-        "joined", facts, notices, settings, subject=subject, leave=leave if same else None, key=key, at=written_at
-    )
+    facts["may_leave"] = _may_leave(about)
+    stops_all = _may_leave(about) and len({NOTICE_RULES[one.kind].left_with for one in notices}) == 1
+    leave = wishes if stops_all else None
+    return _mail("joined", facts, notices, settings, subject=subject, leave=leave, key=key, at=written_at)
 
 
 def _mail(
@@ -148,15 +150,19 @@ def _address(address: str, name: str, *, whose: str) -> Address:
         raise UnsayableError(f"{whose}: the e-mail address is not of the form a@b: {refusal}") from None
 
 
-def _facts(notice: OwedNotice, spoken: Words, settings: MailSettings, leave: str | None) -> dict[str, object]:
+def _may_leave(notice: OwedNotice) -> bool:
+    return NOTICE_RULES[notice.kind].left_with is not None
+
+
+def _facts(notice: OwedNotice, spoken: Words, settings: MailSettings, wishes: str | None) -> dict[str, object]:
     """Of the letter as a whole."""
-    here = f"{settings.pages}/t/{quote(notice.number, safe='')}"
+    here = _page(notice, settings)
     return {
         "_": spoken.say,
         "language": spoken.tag,
         "name": one_line(notice.recipient.name)[:_LONGEST_NAME],
         "other_pages": [(_own_name(tag), tag, f"{here}?lang={tag}") for tag in languages() if tag != spoken.tag],
-        "leave": f"{leave}?lang={spoken.tag}" if leave is not None else "",
+        "wishes": f"{wishes}?lang={spoken.tag}" if wishes is not None else "",
         "house": settings.sender_name,
     }
 
@@ -170,9 +176,15 @@ def _part(notice: OwedNotice, spoken: Words, settings: MailSettings, letter: Tex
         "number": grouped(notice.number),
         "origin": spoken.place(notice.origin),
         "destination": spoken.place(notice.destination),
-        "page": f"{settings.pages}/t/{quote(notice.number, safe='')}?lang={spoken.tag}",
+        "page": f"{_page(notice, settings)}?lang={spoken.tag}",
         "other_hours": zones != {notice.recipient.zone},
     }
+
+
+def _page(notice: OwedNotice, settings: MailSettings) -> str:
+    """Where its reader sees the piece: by a link of their own, else by its number."""
+    own = settings.page(notice) if settings.page is not None else None
+    return own or f"{settings.pages}/t/{quote(notice.number, safe='')}"
 
 
 @cache

@@ -60,8 +60,9 @@ class MailSettings:
     sender_name: str = "Lastscan"
     pages: str = "http://localhost:8080"
     reply_to: str | None = None  # read by somebody; without it no mail invites an answer
-    unsubscribe: Callable[[OwedNotice], str | None] | None = None
-    """Makes the one-click address of RFC 8058; None for a notice nobody may leave."""
+    wishes: Callable[[OwedNotice], str] | None = None
+    """Makes the address at which its reader says what they wish; where they may leave the kind, it is the one-click
+    address of RFC 8058 too."""
 
     page: Callable[[OwedNotice], str | None] | None = None
     """Makes the address at which this person sees their piece; without one the page that its number opens is named."""

@@ -265,9 +265,9 @@ def upgrade() -> None:
     )
     op.create_table('mutes',
     sa.Column('address', sa.Text(), nullable=False),
-    sa.Column('number', sa.Text(), nullable=False),
+    sa.Column('piece', sa.Text(), nullable=False),
     sa.Column('since', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('address', 'number')
+    sa.PrimaryKeyConstraint('address', 'piece')
     )
     op.create_table('switched_off',
     sa.Column('address', sa.Text(), nullable=False),
