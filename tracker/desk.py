@@ -17,7 +17,9 @@ from tracker.domain.decisions import (
     LONGEST_CLOSURE,
     MAY_DECIDE,
     MOST_MINUTES,
+    UNDO_WITHIN,
     Answer,
+    Apologise,
     CloseFacility,
     Decision,
     DeclareFound,
@@ -31,14 +33,15 @@ from tracker.domain.decisions import (
     Release,
     ReopenFacility,
     Reroute,
+    Undo,
     Withdraw,
     within_reach,
 )
-from tracker.domain.errors import BadItineraryError, DecisionError, NotAllowedError
-from tracker.domain.handling import CLOSURE, MOVEMENT, EventKey, HandlingEvent, Kind, said_of_asks
+from tracker.domain.errors import BadItineraryError, DecidedMeanwhileError, DecisionError, NotAllowedError
+from tracker.domain.handling import CLOSURE, MOVEMENT, EventKey, HandlingEvent, Kind, said_by_desk, said_of_asks
 from tracker.domain.ids import is_departure, wire_name
 from tracker.domain.itinerary import Itinerary, joined
-from tracker.domain.judge import next_leg
+from tracker.domain.judge import judge, next_leg
 from tracker.domain.network import ClosureWord, Departure
 from tracker.domain.situation import Situation
 from tracker.domain.staff import Staff
@@ -60,7 +63,11 @@ _KINDS: dict[type[PieceDecision], Kind] = {
     Readdress: Kind.READDRESS,
     DeclareLost: Kind.LOST,
     DeclareFound: Kind.FOUND,
+    Apologise: Kind.APOLOGY,
 }
+_UNDONE = frozenset(_KINDS.values()) - {Kind.READDRESS}
+"""What is undone by taking its fact back; the address before a correction is not kept."""
+
 _UNDER_WAY_ONLY = (Hold, Reroute, Expedite, DeclareLost)
 
 
@@ -93,9 +100,31 @@ class Desk:
         self._wall = wall or WallClock()
         self._planning = Planning()
 
-    def decide(self, decision: Decision, *, by: Staff, key: str) -> Taken:
-        """Writes a decision down once, however often it is sent under one key.
+    @property
+    def undo_within(self) -> timedelta:
+        """`UNDO_WITHIN` on the business clock, which may run faster than whoever decides."""
+        return UNDO_WITHIN * max(1.0, float(getattr(self._clock, "speed", 1.0)))
 
+    def suggest(self, number: str) -> Itinerary | None:
+        """The way that arrives first from where the piece can be had next; None where it is planned on that already,
+        or there is none."""
+        with self._store.reading() as tx:
+            now = self._clock.now()
+            try:
+                piece = _piece(tx, number)
+                situation, _ = situation_at(tx, piece, now)
+                if situation.delivered is not None:
+                    return None
+                place, ready_at = _reach(tx, situation, now)
+                return self._way(tx, Reroute(number=number, reason=""), situation, piece, place, ready_at)
+            except DecisionError:
+                return None
+
+    def decide(self, decision: Decision, *, by: Staff, key: str, seen: int | None = None) -> Taken:
+        """Writes a decision down once, however often it is sent under one key. `seen`: how many decisions of the desk
+        about this piece its maker knew of.
+
+        Raises DecidedMeanwhileError where there are others by now.
         Raises NotAllowedError where it is not for this role, BadNameError for a user whose name is no plain word, and
         DecisionError where it cannot be decided so; each says what to do instead.
         """
@@ -112,6 +141,8 @@ class Desk:
                 if known != digest:
                     raise DecisionError("under this key something else was decided before; use a new key")
                 return Taken(EventKey(origin, key), again=True)
+            if seen is not None:
+                _see_nobody_was_quicker(tx, decision, seen)
             now = self._clock.now()
             draft = self._draft(tx, decision, by, now)
             fact = NewFact(
@@ -155,6 +186,8 @@ class Desk:
                 return _withdraw(tx, decision, said, now)
             case Answer():
                 return _answer(tx, decision, said)
+            case Undo():
+                return _undo(tx, decision, said, by, now - self.undo_within)
             case _:
                 return self._about_piece(tx, decision, said, now)
 
@@ -166,9 +199,7 @@ class Desk:
                 f"{situation.piece.number} was handed over at {situation.delivered.first_at:%Y-%m-%d %H:%M}Z; "
                 "if it was not, withdraw that scan first"
             )
-        aboard = situation.progress.aboard
-        riding = departures_at(tx, [aboard], now).get(aboard) if aboard is not None else None
-        place, ready_at = within_reach(situation, aboard=riding)
+        place, ready_at = _reach(tx, situation, now)
         said = msgspec.structs.replace(said, piece=piece)
         held_for: str | None = None
         match decision:
@@ -187,6 +218,13 @@ class Desk:
                     said, missed=ahead.departure if ahead is not None else None, legs=list(way.legs)
                 )
                 tx.timelines.keep_rides({piece: {leg.departure: True for leg in way.legs}})
+            case Apologise():
+                found = next(
+                    (i for i in judge(situation).irregularities if i.name == (decision.kind, decision.subject)), None
+                )
+                if found is None or not found.open:
+                    raise DecisionError("what you would say sorry for is over; look at the piece again")
+                held_for = decision.about
             case Release() | DeclareLost() | DeclareFound():
                 pass
             case _:
@@ -214,6 +252,20 @@ class Desk:
         if ahead is not None and planned[planned.index(ahead) :] == way.legs:
             raise DecisionError("that is the way it is planned on already; name other departures")
         return way
+
+
+def _reach(tx: Transaction, situation: Situation, now: datetime) -> tuple[str, datetime]:
+    """Where hands can next be laid on it, and when."""
+    aboard = situation.progress.aboard
+    riding = departures_at(tx, [aboard], now).get(aboard) if aboard is not None else None
+    return within_reach(situation, aboard=riding)
+
+
+def _see_nobody_was_quicker(tx: Transaction, decision: Decision, seen: int) -> None:
+    if isinstance(decision, PieceDecision | Undo | Withdraw | Answer):
+        facts = tx.log.of_pieces([piece := _piece(tx, decision.number)])[piece]
+        if sum(said_by_desk(fact.event.event_key) for fact in facts) != seen:
+            raise DecidedMeanwhileError(f"somebody decided about {decision.number} meanwhile; look at it again")
 
 
 def _chosen(tx: Transaction, legs: tuple[str, ...], situation: Situation, place: str, ready_at: datetime) -> Itinerary:
@@ -304,6 +356,21 @@ def _answer(tx: Transaction, decision: Answer, said: StaffDecided) -> _Draft:
     tx.asks.close(decision.asked, Outcome.GRANTED if decision.grant else Outcome.REFUSED)
     said = msgspec.structs.replace(said, piece=piece, answers=decision.asked)
     return _Draft(Kind.ANSWER, event.code, event.facility, said, str(answer))
+
+
+def _undo(tx: Transaction, decision: Undo, said: StaffDecided, by: Staff, since: datetime) -> _Draft:
+    piece = _piece(tx, decision.number)
+    facts = tx.log.of_pieces([piece])[piece]
+    found = next((fact.event for fact in facts if fact.event.event_key == decision.decided), None)
+    if found is None or decision.decided.origin != f"desk:{wire_name(by.user)}" or found.kind not in _UNDONE:
+        raise DecisionError(f"{decision.decided} is no decision of yours that can be undone; decide anew")
+    if any(fact.event.kind == Kind.VOID and fact.event.voids == decision.decided for fact in facts):
+        raise DecisionError(f"{decision.decided} is undone already")
+    if found.recorded_at < since:
+        raise DecisionError(f"a decision is undone within {UNDO_WITHIN.seconds} seconds; decide anew")
+    return _Draft(
+        Kind.VOID, found.code, found.facility, msgspec.structs.replace(said, piece=piece, voids=found.event_key)
+    )
 
 
 def _scan(facts: list[KeptFact], decision: Withdraw) -> HandlingEvent:

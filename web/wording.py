@@ -86,6 +86,7 @@ ENTRIES: dict[PieceKind, dict[str, str]] = {
         Kind.FOUND: sentence("Found again"),
         Kind.EXPEDITE: sentence("Goes before others"),
         Kind.READDRESS: sentence("Address corrected"),
+        Kind.APOLOGY: sentence("We wrote that we are sorry"),
         Kind.REPLAN: sentence("Sent another way"),
         Kind.VOID: sentence("A wrong scan taken back"),
     },

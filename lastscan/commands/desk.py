@@ -14,6 +14,7 @@ from tracker.asks import Asks
 from tracker.desk import Desk
 from tracker.domain.decisions import (
     Answer,
+    Apologise,
     Decision,
     DeclareFound,
     DeclareLost,
@@ -24,9 +25,11 @@ from tracker.domain.decisions import (
     Readdress,
     Release,
     Reroute,
+    Undo,
     Withdraw,
 )
 from tracker.domain.handling import EventKey
+from tracker.domain.rules import IrregularityKind
 from tracker.domain.staff import Role, Staff
 
 
@@ -116,6 +119,24 @@ def withdraw(number: str, scan: str, reason: str) -> Decision:
     """Take back a wrong SCAN (`dev:…#…`, as `lastscan track` prints it) of a piece or a departure."""
     origin, _, key = scan.partition("#")
     return Withdraw(number=number, scan=EventKey(origin, key), reason=reason)
+
+
+@_decision("apologise")
+@_number
+@click.argument("kind", type=click.Choice([kind.value for kind in IrregularityKind]))
+@click.argument("subject")
+def apologise(number: str, kind: str, subject: str, reason: str) -> Decision:
+    """Say sorry to the recipient for an open irregularity, KIND and SUBJECT as `lastscan track --json` prints them."""
+    return Apologise(number=number, kind=IrregularityKind(kind), subject=subject, reason=reason)
+
+
+@_decision("undo")
+@_number
+@click.argument("decided", metavar="KEY")
+def undo(number: str, decided: str, reason: str) -> Decision:
+    """Take back the decision of your own under KEY (`desk:…#…`), within ten seconds."""
+    origin, _, key = decided.partition("#")
+    return Undo(number=number, decided=EventKey(origin, key), reason=reason)
 
 
 @_decision("answer")

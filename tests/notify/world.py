@@ -90,6 +90,7 @@ WHY: dict[NoticeKind, Why] = {
     K.RETURNING: because(SENT_BACK, {**_HERE, "sent_back_at": AT}),
     K.RETURNED: because(HANDED_BACK, {"facility": "AMS", "returned_at": AT}),
     K.CORRECTION: because(NEVER_SO),
+    K.APOLOGY: because(LEFT_BEHIND, {**_RUN, "facility": "LEJ", "left_at": AT, "seen_at": AT + timedelta(minutes=11)}),
 }
 """Of each kind, a reason as the tracker gives it."""
 
@@ -97,7 +98,7 @@ HAS_NO_WINDOW = frozenset(
     {K.DELIVERED, K.READY_FOR_PICKUP, K.PICKUP_REMINDER, K.STALLED, K.CUSTOMS_HOLD, K.PAYMENT_DUE, K.ADDRESS_PROBLEM}
     | {K.DAMAGED, K.LOST, K.RETURNING, K.RETURNED}
 )
-GOES_WITH = frozenset({K.MISSED_CONNECTION, K.LEG_CANCELLED, K.REPLANNED})
+GOES_WITH = frozenset({K.MISSED_CONNECTION, K.LEG_CANCELLED, K.REPLANNED, K.APOLOGY})
 
 
 def owed(

@@ -257,7 +257,7 @@ def _of_the_house(entry: CardEntry) -> bool:
     number alone."""
     if entry.kind in (Kind.ASK, Kind.ANSWER):
         return True
-    return entry.role is not None and entry.kind in (Kind.EXPEDITE, Kind.READDRESS)
+    return entry.role is not None and entry.kind in (Kind.EXPEDITE, Kind.READDRESS, Kind.APOLOGY)
 
 
 def _is_last_place(card: PieceCard, place: Facility) -> bool:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from tracker.domain.handling import EventKey
 from tracker.domain.network import Departure
+from tracker.domain.rules import IrregularityKind
 from tracker.domain.situation import Situation
 from tracker.domain.staff import Role
 
@@ -127,21 +128,51 @@ class Answer:
     reason: str
 
 
-PieceDecision = Hold | Release | Reroute | Expedite | Readdress | DeclareLost | DeclareFound
-FacilityDecision = CloseFacility | ReopenFacility
-Decision = PieceDecision | Withdraw | HoldDeparture | Answer | FacilityDecision
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apologise:
+    """Says to whoever receives it that we are sorry, and how it stands: of the irregularity with this kind and
+    subject, while it is open. The message waits `UNDO_WITHIN`."""
 
-_SUPPORT: frozenset[type[Decision]] = frozenset({Hold, Release, Reroute, Expedite, Readdress, DeclareFound, Answer})
+    number: str
+    kind: IrregularityKind
+    subject: str
+    reason: str
+
+    @property
+    def about(self) -> str:
+        """The irregularity's name as its fact has it."""
+        return f"{self.kind.value} {self.subject}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """Takes back what one has decided oneself, within `UNDO_WITHIN`."""
+
+    number: str
+    decided: EventKey
+    reason: str
+
+
+PieceDecision = Hold | Release | Reroute | Expedite | Readdress | DeclareLost | DeclareFound | Apologise
+FacilityDecision = CloseFacility | ReopenFacility
+Decision = PieceDecision | Undo | Withdraw | HoldDeparture | Answer | FacilityDecision
+
+_SUPPORT: frozenset[type[Decision]] = frozenset(
+    {Hold, Release, Reroute, Expedite, Readdress, DeclareFound, Answer, Apologise, Undo}
+)
 
 MAY_DECIDE: Mapping[Role, frozenset[type[Decision]]] = {
     Role.COURIER: frozenset(),
     Role.SHIPPER: frozenset(),
     Role.SUPPORT: _SUPPORT,
     Role.SUPERVISOR: _SUPPORT | {Withdraw, DeclareLost},
-    Role.NETWORK_MANAGER: frozenset({Reroute, Expedite, HoldDeparture, CloseFacility, ReopenFacility}),
+    Role.NETWORK_MANAGER: frozenset({Reroute, Expedite, Undo, HoldDeparture, CloseFacility, ReopenFacility}),
     Role.ADMINISTRATOR: frozenset({Withdraw}),  # devices are theirs, and so is what a broken one said
 }
 """Who may decide what; what is not named here nobody may."""
+
+UNDO_WITHIN = timedelta(seconds=10)
+"""So long a decision can be undone by whoever made it, and so long the message waits that it sends."""
 
 MOST_MINUTES = 180
 """How long a departure may be held by one decision."""

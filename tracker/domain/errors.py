@@ -59,6 +59,10 @@ class DecisionError(LastscanError):
     """It cannot be decided so as things stand; the message says what to do instead. Nothing was changed."""
 
 
+class DecidedMeanwhileError(DecisionError):
+    """Somebody else decided about this piece since it was looked at: look again, then decide."""
+
+
 class NotAllowedError(DecisionError):
     """Not for this role to decide: ask somebody of a role it names."""
 

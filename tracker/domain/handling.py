@@ -37,6 +37,7 @@ class Kind(StrEnum):
     FOUND = "found"
     EXPEDITE = "expedite"
     READDRESS = "readdress"
+    APOLOGY = "apology"
     REPLAN = "replan"
     ALERT = "alert"  # what the forecast says of a connection
     ASK = "ask"  # what a recipient asks for
@@ -58,7 +59,7 @@ OTHER_RANK = len(RANK)
 NEVER_SCANNED = frozenset({Kind.BOOK, Kind.REPLAN, Kind.ALERT, Kind.ASK, Kind.ANSWER})
 """What nobody does to a piece: it is booked, decided, foreseen or asked for."""
 
-DESK_ONLY = frozenset({Kind.LOST, Kind.FOUND, Kind.EXPEDITE, Kind.READDRESS})
+DESK_ONLY = frozenset({Kind.LOST, Kind.FOUND, Kind.EXPEDITE, Kind.READDRESS, Kind.APOLOGY})
 """What only a person at the desk can say. From a device it is a word like any other."""
 
 

@@ -118,9 +118,13 @@ class Plan:
         return bool(before) and not before[-1].rides(departure)
 
     def without(self, withdrawn: Container[EventKey]) -> "Plan":
-        """What rests on withdrawn scans alone falls away."""
+        """What rests on withdrawn scans alone falls away, and so does what was undone itself."""
         replans = (
-            replace(replan, stands=not replan.evidence or not all(key in withdrawn for key in replan.evidence))
+            replace(
+                replan,
+                stands=replan.event_key not in withdrawn
+                and (not replan.evidence or not all(key in withdrawn for key in replan.evidence)),
+            )
             for replan in self.replans
         )
         return replace(self, replans=tuple(replans))

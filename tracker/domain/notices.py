@@ -42,6 +42,7 @@ class NoticeKind(StrEnum):
     RETURNING = "returning"
     RETURNED = "returned"
     CORRECTION = "correction"
+    APOLOGY = "apology"
 
 
 class Urgency(StrEnum):
@@ -126,6 +127,7 @@ NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
     K.RETURNING: NoticeRule("{piece}", _DAY, _h(7 * 24), _QUIET, _ANYBODY, K.RETURNING),
     K.RETURNED: NoticeRule("{piece}", _DAY, _h(7 * 24), _QUIET, _ANYBODY, K.RETURNING),
     K.CORRECTION: NoticeRule("{cause}", _DAY, _h(7 * 24), _PHONE, _NOBODY),
+    K.APOLOGY: NoticeRule("{piece}:{trouble}", _NOW, _h(24), _QUIET, _NOBODY),
 }
 # fmt: on
 

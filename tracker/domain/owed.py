@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tracker.domain import pickup
+from tracker.domain.decisions import UNDO_WITHIN
 from tracker.domain.handling import Kind
 from tracker.domain.notices import Judgement, Notice, NoticeKind, Quote, Said, Urgency, cause
 from tracker.domain.rules.irregularity import BREAKS_THE_PLAN, Irregularity, IrregularityKind
@@ -119,6 +120,7 @@ def claims(after: Judgement, piece: Piece, *, now: datetime) -> Iterator[Notice]
         yield from _of_holds(after, piece)
         yield from _lost(after, piece)
     yield from _damage(after, piece)
+    yield from _apologies(after, piece)
 
 
 # how a piece stands
@@ -235,6 +237,19 @@ def _damage(after: Judgement, piece: Piece) -> Iterator[Notice]:
     seen = _first(after, Wrong.DAMAGED)
     if seen is not None:
         yield Notice(K.DAMAGED, cause(K.DAMAGED, piece=piece.name, facility=seen.subject), seen.why, seen.evidence)
+
+
+def _apologies(after: Judgement, piece: Piece) -> Iterator[Notice]:
+    """Of what is open still and somebody at the desk said sorry for."""
+    about = {f"{i.kind.value} {i.subject}": i for i in after.irregularities if i.open}
+    for said in (m for m in after.progress.remarks if m.kind == Kind.APOLOGY):
+        found = about.get(said.reason or "")
+        if found is not None:
+            named = cause(K.APOLOGY, piece=piece.name, trouble=said.reason)
+            yield Notice(
+                K.APOLOGY, named, found.why, (said.key,), _window(after), after.next_departure,
+                not_before=said.last_at + UNDO_WITHIN,
+            )  # fmt: skip
 
 
 # windows

@@ -92,6 +92,7 @@ NOTICES: dict[str, str] = {
     NoticeKind.RETURNING: sentence("Goes back"),
     NoticeKind.RETURNED: sentence("Back with its sender"),
     NoticeKind.CORRECTION: sentence("Correction"),
+    NoticeKind.APOLOGY: sentence("Apology"),
 }
 
 FATES: dict[str, str] = {
