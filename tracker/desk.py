@@ -106,8 +106,8 @@ class Desk:
         return UNDO_WITHIN * max(1.0, float(getattr(self._clock, "speed", 1.0)))
 
     def suggest(self, number: str) -> Itinerary | None:
-        """The way that arrives first from where the piece can be had next; None where it is planned on that already,
-        or there is none."""
+        """The way that arrives first from where the piece can be had next; None where it is planned on one that arrives
+        no later, or there is none."""
         with self._store.reading() as tx:
             now = self._clock.now()
             try:
@@ -116,9 +116,12 @@ class Desk:
                 if situation.delivered is not None:
                     return None
                 place, ready_at = _reach(tx, situation, now)
-                return self._way(tx, Reroute(number=number, reason=""), situation, piece, place, ready_at)
+                way = self._way(tx, Reroute(number=number, reason=""), situation, piece, place, ready_at)
             except DecisionError:
                 return None
+            planned, found = situation.itinerary.arrives_at, way.arrives_at
+            goes = judge(situation).next_departure is not None
+            return None if goes and planned is not None and found is not None and planned <= found else way
 
     def decide(self, decision: Decision, *, by: Staff, key: str, seen: int | None = None) -> Taken:
         """Writes a decision down once, however often it is sent under one key. `seen`: how many decisions of the desk

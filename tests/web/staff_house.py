@@ -14,6 +14,7 @@ from tests.web.stand_in import NOON, House, mailbox
 from tracker.audit import Audit
 from tracker.cases import Cases
 from tracker.clock import StoppedClock
+from tracker.desk import Desk
 from tracker.domain.staff import Role, Staff
 from tracker.staff import StaffAccounts
 from tracker.store import Store
@@ -63,7 +64,7 @@ class StaffHouse:
         self.handhelds = Handhelds()
         house = House()
         services = StaffServices(self.accounts, self.audit, self.handhelds, clock=self.clock)
-        desk = DeskServices(Cases(self.store, self.clock), self.audit)
+        desk = DeskServices(Cases(self.store, self.clock), Desk(self.store, self.clock), self.audit)
         self.app: Flask = create_app(
             house, house, clock=self.clock, letters=mailbox, staff=services, desk=desk, demo=demo
         )

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 
 import pytest
+from flask.testing import FlaskClient
 
 from tests.tracker.conftest import empty_database, new_world, world
-from tests.tracker.world import World
-from tests.web.desk_house import DeskHouse
+from tests.tracker.world import ONWARD, World
+from tests.web.desk_house import AGENTS, DeskHouse
 from tracker.domain.cases import Ending, View
+from tracker.domain.handling import Kind
 from tracker.domain.incidents import IncidentKind
 from tracker.domain.notices import NoticeKind
 from tracker.domain.roles import Act, may_do
@@ -18,6 +21,8 @@ from tracker.domain.rules.duty import Actor
 from tracker.domain.staff import Role
 from web.app import live_of
 from web.desk import wording
+from web.desk.acts import OFFERS
+from web.desk.macros import DECIDES, MACROS, SAYS, Step
 
 __all__ = ["empty_database", "new_world", "world"]
 
@@ -46,7 +51,7 @@ def test_the_queue_shows_what_for_whom_why_now_and_how_long(house: DeskHouse) ->
     assert "Missed connection" in said
     assert "SEA-ST → BOS-ST" in said
     assert re.search(r"harm [\d.]+ = promise [\d.]+ × goods [\d.]+ × time [\d.]+", said)
-    assert text(house.client().get("/desk/?kind=lost").text).endswith("Nothing needs a person here.")
+    assert "Nothing needs a person here." in house.client().get("/desk/?kind=lost").text
     assert house.client().get("/desk/?view=;drop&kind=%00&actor=x&incident=x:y&page=-1").status_code == 200
 
 
@@ -102,3 +107,111 @@ def test_every_kind_has_its_words() -> None:
     assert set(wording.ENDINGS) == set(Ending)
     assert set(wording.INCIDENTS) == set(IncidentKind)
     assert set(wording.NOTICES) == set(NoticeKind)
+
+
+def decide(house: DeskHouse, client: FlaskClient, case: str, **said: str):  # type: ignore[no-untyped-def]
+    """Sends the form as the page shows it now."""
+    shown = dict(re.findall(r'<input type="hidden" name="(key|upto)" value="([^"]*)"', client.get(case).text))
+    return house.post(client, case.replace("/case/", "/decide/", 1), **shown | said)
+
+
+def kinds(house: DeskHouse, case: str) -> list[tuple[str, bool]]:
+    """What the desk decided about the piece of a case, and whether it is withdrawn."""
+    card = house.world.queries.card(case.split("/")[3])
+    assert card is not None
+    return [(each.kind, each.withdrawn) for each in card.entries if each.role is not None]
+
+
+def test_the_usual_remedy_is_one_form_and_its_message_waits_until_it_cannot_be_undone(house: DeskHouse) -> None:
+    case, client, world = house.missed_connection(), house.client(), house.world
+    page = text(client.get(case).text)
+    assert "It goes before others wherever room is short. It stays on the way it is planned on." in page
+    done = decide(house, client, case, macro="apologise_and_plan")
+    assert done.status_code == 303
+    world.fold()
+    assert kinds(house, case) == [(Kind.EXPEDITE, False), (Kind.APOLOGY, False)]
+    shown = text(client.get(done.location).text)
+    assert "Done: Goes before others · We wrote that we are sorry" in shown
+    assert "You have it." in shown
+    now = world.clock.now()
+    apologies = [n for n in world.news() if n.kind is NoticeKind.APOLOGY]
+    assert [(n.recipient.name, n.why.values["departure"]) for n in apologies] == [("Ada Lovelace", ONWARD)]
+    waiting = {n.kind for n in world.outbox.unplanned(by=now + timedelta(seconds=9))}
+    assert NoticeKind.APOLOGY not in waiting
+    assert NoticeKind.APOLOGY in {n.kind for n in world.outbox.unplanned(by=now + timedelta(seconds=10))}
+
+
+def test_an_undo_writes_withdrawing_facts_and_nobody_hears_of_what_was_undone(house: DeskHouse) -> None:
+    case, client, world = house.missed_connection(), house.client(), house.world
+    done = decide(house, client, case, macro="apologise_and_plan")
+    world.fold()
+    (owed,) = [n for n in world.news() if n.kind is NoticeKind.APOLOGY]
+    key = done.location.partition("done=")[2]
+    other = house.post(house.client(Role.SUPERVISOR), case.replace("/case/", "/undo/", 1), key=key)
+    assert other.status_code == 303  # and nothing of support's was undone
+    undone = house.post(client, case.replace("/case/", "/undo/", 1), key=key)
+    world.fold()
+    assert kinds(house, case) == [
+        (Kind.EXPEDITE, True),
+        (Kind.APOLOGY, True),
+        (Kind.VOID, False),
+        (Kind.VOID, False),
+    ]
+    assert "Undone." in client.get(undone.location).text
+    assert world.outbox.verdict(owed.id, world.clock.now()) == "overtaken"
+    again = decide(house, client, case, act="expedite", reason="asked")
+    world.clock.instant += timedelta(seconds=11)
+    late = house.post(client, case.replace("/case/", "/undo/", 1), key=again.location.partition("done=")[2])
+    assert (late.status_code, "cannot be undone any more" in late.text) == (409, True)
+
+
+def test_of_two_who_decide_at_once_the_second_sees_both(house: DeskHouse) -> None:
+    case = house.missed_connection()
+    ann, bob = house.client(), house.client(Role.SUPERVISOR)
+    opened = dict(re.findall(r'<input type="hidden" name="(key|upto)" value="([^"]*)"', bob.get(case).text))
+    decide(house, ann, case, act="hold", held_for="damage", reason="it leaks")
+    house.world.fold()
+    late = house.post(bob, case.replace("/case/", "/decide/", 1), **opened, act="expedite", reason="a violin")
+    assert late.status_code == 409
+    assert "Somebody decided about this piece" in late.text
+    assert "it leaks" in late.text
+    assert kinds(house, case) == [(Kind.HOLD, False)]
+
+
+def test_a_form_sent_twice_decides_once_and_a_refusal_says_why(house: DeskHouse) -> None:
+    case, client = house.missed_connection(), house.client()
+    shown = dict(re.findall(r'<input type="hidden" name="(key|upto)" value="([^"]*)"', client.get(case).text))
+    path = case.replace("/case/", "/decide/", 1)
+    for _ in range(2):
+        assert house.post(client, path, **shown, act="expedite", reason="asked").status_code == 303
+    assert kinds(house, case) == [(Kind.EXPEDITE, False)]
+    for said, says in (
+        ({"act": "reroute", "reason": "r", "legs": "AS99/2026-11-21"}, "no departure"),
+        ({"act": "hold", "reason": " "}, "say why"),
+        ({"act": "withdraw", "reason": "r", "scan": "dev:x#1"}, "ask a supervisor"),
+        ({"act": "apologise", "reason": "r" * 301}, "300 characters"),
+    ):
+        refused = decide(house, client, case, **said)
+        assert (refused.status_code, says in unescape(refused.text)) == (422, True), said
+    for wrong in ({"act": "x"}, {"macro": "x"}, {"key": "x", "act": "hold"}, {"upto": "x", "act": "hold"}):
+        assert decide(house, client, case, **wrong).status_code == 400
+
+
+def test_each_role_is_offered_what_it_may_decide(house: DeskHouse) -> None:
+    case = house.missed_connection()
+    offered = {
+        role: set(re.findall(r'name="act" value="(\w+)" class="small">', house.client(role).get(case).text))
+        for role in AGENTS
+    }
+    works = {"take", "note", "end"}
+    assert offered[Role.SUPPORT] - works == {"reroute", "expedite", "hold", "address", "apologise"}
+    assert offered[Role.SUPERVISOR] - offered[Role.SUPPORT] == {"withdraw", "lost"}
+    assert offered[Role.NETWORK_MANAGER] - works == {"reroute", "expedite"}
+
+
+def test_macros_name_what_can_be_decided_and_every_step_has_its_words() -> None:
+    assert set(DECIDES) == set(SAYS) == set(Step)
+    assert {step.value for step in Step} - {"take_plan"} <= {offer.name for offer in OFFERS}
+    for macro in MACROS:
+        assert macro.kinds <= set(IrregularityKind)
+        assert macro.steps

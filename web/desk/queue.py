@@ -9,6 +9,7 @@ from flask import Blueprint, abort, json, redirect, render_template, request, ur
 from werkzeug.wrappers import Response
 
 from tracker.cases import CaseFile, Cases, CaseTakenError, Name, Wanted
+from tracker.desk import Desk
 from tracker.domain.card import Form
 from tracker.domain.cases import Ending, View, Worked
 from tracker.domain.errors import DecisionError
@@ -16,19 +17,21 @@ from tracker.domain.roles import Act
 from tracker.domain.rules import IrregularityKind
 from tracker.domain.rules.duty import Actor
 from web.desk import view, wording
+from web.desk.acts import acts, done
+from web.desk.path import CASE, name_of
 from web.journey_map import journey_map
 from web.language import spoken
 from web.staff.door import me, needs
 from web.view import track_view
 
 A_PAGE = 50
-CASE = "/case/<number>/<kind>/<path:subject>"
-LOOKING = "/looking/<number>/<kind>/<path:subject>"
 
 Answer = str | Response | tuple[str, int]
 
 
-def queue_pages(pages: Blueprint, cases: Cases) -> None:
+def queue_pages(pages: Blueprint, cases: Cases, show: Callable[..., str]) -> None:
+    """`show` draws the page of a case, with what was done to say about it."""
+
     @pages.get("/")
     @needs(Act.WORK_CASES)
     def queue() -> Answer:
@@ -53,12 +56,12 @@ def queue_pages(pages: Blueprint, cases: Cases) -> None:
             gaps=found.gaps,
         )
 
-    @pages.get(CASE)
+    @pages.get(f"/case/{CASE}")
     @needs(Act.WORK_CASES)
     def case(number: str, kind: str, subject: str) -> Answer:
-        return case_page(_file(cases, name_of(number, kind, subject)))
+        return show(_file(cases, name_of(number, kind, subject)))
 
-    @pages.post(CASE)
+    @pages.post(f"/case/{CASE}")
     @needs(Act.WORK_CASES)
     def work(number: str, kind: str, subject: str) -> Answer:
         name = name_of(number, kind, subject)
@@ -68,12 +71,12 @@ def queue_pages(pages: Blueprint, cases: Cases) -> None:
         try:
             act(cases, name)
         except CaseTakenError as quicker:
-            return case_page(_file(cases, name), quicker=quicker.now), 409
+            return show(_file(cases, name), quicker=quicker.now), 409
         except DecisionError:
-            return case_page(_file(cases, name), wrong=True), 422
+            return show(_file(cases, name), wrong=True), 422
         return redirect(url_for("desk.queue") if request.form.get("act") == "end" else view.href(name), 303)
 
-    @pages.get(LOOKING)
+    @pages.get(f"/looking/{CASE}")
     @needs(Act.WORK_CASES, polls=True)
     def looking(number: str, kind: str, subject: str) -> Response:
         """Who else has this case open; asked now and then by an open page."""
@@ -84,7 +87,7 @@ def queue_pages(pages: Blueprint, cases: Cases) -> None:
         return Response(json.dumps(sorted(who)), mimetype="application/json")
 
 
-def case_page(file: CaseFile, **more: Any) -> str:
+def case_page(desk: Desk, file: CaseFile, **more: Any) -> str:
     """The page of one case; `more` is what an act has to say about itself."""
     words, card, case = spoken(), file.card, file.case
     piece = track_view(card, words, Form.RECIPIENT)
@@ -114,17 +117,12 @@ def case_page(file: CaseFile, **more: Any) -> str:
         ending=wording.ENDINGS[file.worked.ending] if file.worked.ending is not None else "",
         here=view.href(case.name),
         asks=view.href(case.name).replace("/desk/case/", "/desk/looking/", 1),
+        acts=acts(file, desk, words),
+        done=done(file, desk, words, request.args.get("done", "")),
         mine=file.worked.owner == me().staff.user,
         key=uuid4().hex,
         **more,
     )
-
-
-def name_of(number: str, kind: str, subject: str) -> Name:
-    """What a path calls a case; 404 for a kind there is not."""
-    if kind not in set(IrregularityKind):
-        abort(404)
-    return number, IrregularityKind(kind), subject
 
 
 def _file(cases: Cases, name: Name) -> CaseFile:

@@ -1,12 +1,15 @@
 """The blueprint of `/desk`, put together from its rooms."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Blueprint, Flask
 
 from tracker.audit import Audit
 from tracker.cases import Cases
-from web.desk.queue import queue_pages
+from tracker.desk import Desk
+from web.desk.acts import act_pages
+from web.desk.queue import case_page, queue_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +17,14 @@ class DeskServices:
     """What the desk's pages are built on."""
 
     cases: Cases
+    desk: Desk
     audit: Audit
 
 
 def desk_pages(app: Flask, services: DeskServices) -> None:
     """Registers every page under `/desk`; whoever watches the door of `/staff` watches this one too."""
     pages = Blueprint("desk", __name__, url_prefix="/desk")
-    queue_pages(pages, services.cases)
+    show = partial(case_page, services.desk)
+    queue_pages(pages, services.cases, show)
+    act_pages(pages, services.cases, services.desk, show)
     app.register_blueprint(pages)

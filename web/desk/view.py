@@ -135,7 +135,7 @@ def _line(card: PieceCard, each: CardEntry, words: Words) -> Line:
     return Line(
         at=words.instant(each.happened_at, zone),
         machine=each.happened_at.isoformat(),
-        text=asking.said(each.word, words) if each.word is not None else words.say(entry(card.kind, each.kind)),
+        text=text(card, each, words),
         place=places.full(each.facility, words),
         detail=tuple(_detail(each, words)),
         key=key,
@@ -143,6 +143,10 @@ def _line(card: PieceCard, each: CardEntry, words: Words) -> Line:
         withdrawn=each.withdrawn,
         scan=key.startswith("dev:") and each.kind not in (Kind.VOID, Kind.BOOK),
     )
+
+
+def text(card: PieceCard, each: CardEntry, words: Words) -> str:
+    return asking.said(each.word, words) if each.word is not None else words.say(entry(card.kind, each.kind))
 
 
 def fact(key: str) -> str:
