@@ -44,6 +44,15 @@ class Channel(Protocol):
 
 
 @runtime_checkable
+class TellsIncidents(Protocol):
+    """A channel that can tell one reader in one message what an incident does to all their pieces."""
+
+    def compose_incident(self, notices: Sequence[OwedNotice], *, key: str, written_at: datetime) -> Message:
+        """The message for all of them, which share an incident; otherwise as `Channel.compose`."""
+        ...
+
+
+@runtime_checkable
 class Joins(Protocol):
     """A channel that can put several notices to one reader into one message."""
 

@@ -50,6 +50,7 @@ class Delivery:
     number: str = ""  # of the piece
     held: str = ""  # what it waited for last, before it was first told
     letter: str | None = None  # the key of the joined letter it goes in
+    incident: str = ""  # it is told with others of the same
 
     @property
     def key(self) -> str:
@@ -76,6 +77,7 @@ class Planned:
     address: str = ""  # digest; empty: there is none
     number: str = ""  # of the piece
     hold: Hold | None = None  # what it waits for, if it does not go at once
+    incident: str = ""  # it is told with others of the same
 
 
 @dataclass(frozen=True, slots=True)

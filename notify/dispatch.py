@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from notify import routing
-from notify.channel import Channel, Joins, Message, UnsayableError
+from notify import incident, routing
+from notify.channel import Channel, Joins, Message, TellsIncidents, UnsayableError
 from notify.delivery import Accepted, Delivery, ForGood, Later, Outcome, Planned, Said, Settlement, State
-from notify.owed import EXPIRED, OVERTAKEN, STANDS, SUPERSEDED, UNSAID, Outbox, OwedNotice
+from notify.owed import EXPIRED, OVERTAKEN, STANDS, STOPPED, SUPERSEDED, UNSAID, Outbox, OwedNotice
 from notify.pace import UNPACED, Pace
 from notify.preferences import Preferences
 from notify.proofs import UNSENT, Sent, address_digest, proof_of
@@ -21,6 +21,7 @@ from notify.store.deliveries import DeliveryStore, Result
 from notify.wishes.caps import Weighed
 from notify.wishes.wishes import Held, Hold
 from tracker.clock import Clock
+from tracker.domain.storms import WEIGHED_FOR
 
 log = structlog.get_logger(__name__)
 
@@ -261,13 +262,24 @@ class Dispatcher:
         delivery, now = first.delivery, self._clocks.real()
         if not delivery.held or delivery.handed_at is not None:
             return [first], []
-        if not isinstance(self._channels.get(delivery.channel), Joins):
+        shared = delivery.held == Held.INCIDENT
+        channel = self._channels.get(delivery.channel)
+        joins_all, joins_incidents = isinstance(channel, Joins), isinstance(channel, TellsIncidents)
+        if not (joins_incidents if shared else joins_all):
             return [first], []
         business = self._clocks.business.now()
+        edition, told_at = self._deliveries.editions(delivery) if shared else (0, None)
+        if told_at is not None and told_at + WEIGHED_FOR > business:
+            hold = Hold(Held.INCIDENT, told_at + WEIGHED_FOR, "its reader was told of the incident just now")
+            return [], [self._result(delivery, _held(delivery, hold), first.notice)]
+        if not joins_all and not incident.joins(first.notice):
+            return [first], []
         newest = {delivery.thread: delivery}
         for other in self._deliveries.waiting_with(delivery, now):
             notice = self._outbox.notice(other.notice)
             if notice is None or not _same_name(notice, first.notice):
+                continue
+            if not joins_all and not incident.joins(notice):
                 continue
             if other.owed_at >= newest.get(other.thread, other).owed_at:
                 newest[other.thread] = other
@@ -277,7 +289,7 @@ class Dispatcher:
         digest = delivery.held in (Held.DIGEST, Held.CAP)
         if not others and not digest:
             return [first], []
-        key = first.reader.letter(delivery.channel, business)
+        key = first.reader.edition(delivery, edition + 1) if shared else first.reader.letter(delivery.channel, business)
         joined = self._deliveries.join(delivery, others, letter=key, now=now)
         if joined is None:
             if not digest:
@@ -352,6 +364,7 @@ class Dispatcher:
             OVERTAKEN: (State.CANCELLED, "it is no longer true"),
             SUPERSEDED: (State.SUPERSEDED, "a newer notice says more"),
             UNSAID: (State.CANCELLED, "what it answers was never told"),
+            STOPPED: (State.CANCELLED, "support stopped what was not told of its incident yet"),
             EXPIRED: (State.EXPIRED, "it came too late to be of use"),
         }
         state, why = reasons.get(verdict, (State.CANCELLED, f"the tracker says: {verdict}"))
@@ -398,6 +411,8 @@ class Dispatcher:
         if not channel.address(notices[0].recipient):
             return ForGood(f"no address for {first.channel}")
         try:
+            if isinstance(channel, TellsIncidents) and incident.is_told_as_one(notices):
+                return channel.compose_incident(notices, key=first.key, written_at=self._clocks.real())
             if len(notices) > 1 and isinstance(channel, Joins):
                 return channel.compose_joined(notices, key=first.key, written_at=self._clocks.real())
             return channel.compose(notices[0], key=first.key, written_at=self._clocks.real())

@@ -6,10 +6,12 @@ from typing import Protocol
 
 from tracker.outbox import OwedNotice, Recipient
 
-__all__ = ["EXPIRED", "OVERTAKEN", "STANDS", "SUPERSEDED", "UNSAID", "Outbox", "OwedNotice", "Recipient"]
+__all__ = ["EXPIRED", "OVERTAKEN", "STANDS", "STOPPED", "SUPERSEDED", "UNSAID", "Outbox", "OwedNotice", "Recipient"]
 
 STANDS, OVERTAKEN, EXPIRED, UNSAID, SUPERSEDED = "stands", "overtaken", "expired", "unsaid", "superseded"
-"""What `Outbox.verdict` answers. UNSAID: it answers what the tracker has not heard was ever told."""
+STOPPED = "stopped"
+"""What `Outbox.verdict` answers. UNSAID: it answers what the tracker has not heard was ever told. STOPPED: by support,
+with its incident."""
 
 
 class Outbox(Protocol):
@@ -25,7 +27,8 @@ class Outbox(Protocol):
     def notice(self, id: str) -> OwedNotice | None: ...
 
     def verdict(self, id: str, now: datetime) -> str:
-        """Whether it should still be told at this business time: stands, overtaken, superseded, expired or unsaid."""
+        """Whether it should still be told at this business time: stands, overtaken, superseded, expired,
+        unsaid or stopped."""
         ...
 
     def told(self, outcomes: Sequence[tuple[str, str]]) -> None:

@@ -85,6 +85,11 @@ class Reader:
         day = way.wishes.hours(self.notice.recipient.zone).day(now)
         return routing.letter_key(way.address, channel, self.notice.recipient.name, day)
 
+    def edition(self, delivery: Delivery, number: int) -> str:
+        """The key of the message to them about an incident."""
+        name = self.notice.recipient.name
+        return routing.edition_key(delivery.incident, delivery.address, delivery.channel, name, number)
+
     def tomorrow(self, channel: str, now: datetime) -> Hold:
         way = self.way(channel)
         assert way is not None

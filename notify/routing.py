@@ -4,6 +4,7 @@ from collections.abc import Container
 from datetime import date, datetime, timedelta
 from typing import Any, assert_never
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from notify.delivery import (
     Accepted,
@@ -19,7 +20,8 @@ from notify.delivery import (
     State,
 )
 from notify.owed import OwedNotice
-from tracker.domain.notices import NOTICE_RULES, NoticeKind, Urgency
+from tracker.domain.notices import NOTICE_RULES, NoticeKind, Strand, Urgency
+from tracker.domain.shipment import PieceKind
 
 LEASE = timedelta(seconds=60)
 
@@ -55,6 +57,9 @@ others go at most once there."""
 PRIORITY = {Urgency.NOW: 0, Urgency.DAY: 5, Urgency.DIGEST: 9}
 """The lower goes first."""
 
+BAG_LEFT_BEHIND, PROMISED_TODAY, THE_REST = 1, 2, 3
+"""In place of 0 within an incident: whose owner stands at a belt goes before who waits at home."""
+
 _KEYS = UUID("6b1f6a0e-5d55-5f0b-9d0e-3c1d7b2f9a44")
 
 
@@ -66,6 +71,11 @@ def delivery_id(notice: str, channel: str) -> str:
 def letter_key(address: str, channel: str, name: str, on: date) -> str:
     """Of the joined letter of a local day: one for a reader, named as on its address, by each channel."""
     return str(uuid5(_KEYS, f"letter/{channel}/{address}/{on}/{name.casefold()}"))
+
+
+def edition_key(incident: str, address: str, channel: str, name: str, edition: int) -> str:
+    """Of the message to one reader about an incident: the first, the second, …"""
+    return str(uuid5(_KEYS, f"incident/{incident}/{channel}/{address}/{edition}/{name.casefold()}"))
 
 
 def plan(notice: OwedNotice, channels: Container[str], *, after: str | None = None) -> Planned | None:
@@ -88,10 +98,21 @@ def plan(notice: OwedNotice, channels: Container[str], *, after: str | None = No
         kind=notice.kind,
         thread=_thread(notice),
         owed_at=notice.owed_at,
-        priority=PRIORITY[notice.urgency],
-        shared="departure" in notice.why.values,
+        priority=_priority(notice),
+        shared=notice.root is not None or "departure" in notice.why.values,
         number=notice.number,
+        incident=notice.incident.id if notice.incident is not None else "",
     )
+
+
+def _priority(notice: OwedNotice) -> int:
+    if notice.incident is None or notice.urgency is not Urgency.NOW:
+        return PRIORITY[notice.urgency]
+    if notice.piece_kind is PieceKind.BAG and NOTICE_RULES[notice.kind].supersedes is Strand.CONNECTION:
+        return BAG_LEFT_BEHIND
+    zone = ZoneInfo(notice.destination.zone)
+    due_on = notice.due_by.astimezone(zone).date() if notice.due_by is not None else None
+    return PROMISED_TODAY if due_on == notice.owed_at.astimezone(zone).date() else THE_REST
 
 
 def _thread(notice: OwedNotice) -> str:

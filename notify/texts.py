@@ -1,6 +1,7 @@
 """What a notice says in whole sentences: long for a letter, short for a phone. One template a kind in `templates/`."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -33,29 +34,31 @@ class Text:
 def write(notice: OwedNotice, spoken: Words, *, reply: bool = False) -> Text:
     """The words of the notice's kind. `reply`: whether somebody reads an answer to it."""
     zone, quotes = notice.destination.zone, notice.quotes
-    said = (
-        _environment()
-        .get_template(f"{notice.kind}.jinja")
-        .make_module(
-            {
-                "_": spoken.say,
-                "bag": notice.piece_kind is PieceKind.BAG,
-                "reply": reply,
-                "number": one_line(notice.number),
-                "why": spoken.why(notice.why, notice.places),
-                "place": spoken.place(notice.destination),
-                "facts": spoken.facts(notice.why, notice.places),
-                "window": spoken.window(*notice.window, zone) if notice.window else "",
-                "before": spoken.window(*notice.before, zone) if notice.before else "",
-                "departure": _departure(notice.departure, spoken) if notice.departure else "",
-                "run": _run(notice.departure or ""),
-                "of": (notice.withdraws or "").partition(":")[0],
-                "quote": spoken.why(quotes.why, notice.places) if quotes is not None else "",
-                "said_at": spoken.instant(quotes.said_at, notice.recipient.zone) if quotes is not None else "",
-                "missed": _run(notice.why.values.get("departure", "")),
-            }
-        )
+    return written(
+        notice.kind,
+        {
+            "_": spoken.say,
+            "bag": notice.piece_kind is PieceKind.BAG,
+            "reply": reply,
+            "number": one_line(notice.number),
+            "why": spoken.why(notice.why, notice.places),
+            "place": spoken.place(notice.destination),
+            "facts": spoken.facts(notice.why, notice.places),
+            "window": spoken.window(*notice.window, zone) if notice.window else "",
+            "before": spoken.window(*notice.before, zone) if notice.before else "",
+            "departure": _departure(notice.departure, spoken) if notice.departure else "",
+            "run": run_of(notice.departure or ""),
+            "of": (notice.withdraws or "").partition(":")[0],
+            "quote": spoken.why(quotes.why, notice.places) if quotes is not None else "",
+            "said_at": spoken.instant(quotes.said_at, notice.recipient.zone) if quotes is not None else "",
+            "missed": run_of(notice.why.values.get("departure", "")),
+        },
     )
+
+
+def written(template: str, facts: Mapping[str, object]) -> Text:
+    """What a template says with these facts."""
+    said = _environment().get_template(f"{template}.jinja").make_module(dict(facts))
 
     def told(name: str) -> str:
         return " ".join(str(getattr(said, name)).split())
@@ -94,7 +97,7 @@ def grouped(number: str) -> str:
     return " ".join(found.groups()) if found else one_line(number)
 
 
-def _run(departure: str) -> str:
+def run_of(departure: str) -> str:
     """`LH716` of `LH716/2026-11-21`: the day is said in words where it matters."""
     return departure.partition("/")[0]
 

@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from tracker.domain.incidents import silent_since
 from tracker.domain.network import Facility
 from tracker.domain.notices import NoticeKind, Quote, Urgency
 from tracker.domain.owed import stands
-from tracker.domain.shipment import PieceKind
+from tracker.domain.shipment import Piece, PieceKind
+from tracker.domain.storms import Decision, Storm
 from tracker.domain.why import Why
 from tracker.store import Store, Transaction
+from tracker.store.booked import Consignee
 from tracker.store.owed import OwedRow
+
+LISTEN_AGAIN = timedelta(minutes=10)
+"""After so long it is asked again whether a silent place speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,9 @@ class OwedNotice:
     channels: tuple[str, ...]
     recipient: Recipient
     evidence: tuple[str, ...] = ()  # the keys of the facts that caused it
+    due_by: datetime | None = None  # when the piece is promised by
+    root: str | None = None  # what may owe others the same
+    incident: Storm | None = None  # what it is told with
 
     @property
     def piece(self) -> str:
@@ -70,8 +79,20 @@ class Outbox:
         """Notices nobody planned deliveries for yet, oldest first; `by`: only those whose time has come by then."""
         with self._store.reading() as tx:
             rows = tx.owed.unplanned(limit, by=by)
-            places = tx.network.facilities() if rows else {}
-            return [_owed(tx, row, places) for row in rows]
+            silent = _silent(tx, rows, by) if by is not None else {}
+            notices = _owed(tx, [row for row in rows if row.notice.root not in silent or not _is_lying(row)])
+        if by is not None and silent:
+            self._put_off([row for row in rows if row.notice.root in silent and _is_lying(row)], silent, by)
+        return notices
+
+    def _put_off(self, rows: Sequence[OwedRow], silent: Mapping[str, datetime], now: datetime) -> None:
+        """Nobody hears that a piece lies at a place that is silent: it is one incident, and each is judged when the
+        place speaks again."""
+        with self._store.writing() as tx:
+            standing = tx.storms.standing(silent.keys(), now)
+            for root in silent:
+                here = [row.id for row in rows if row.notice.root == root]
+                tx.storms.put_off(here, standing.get(root) or tx.storms.open(root, now), now + LISTEN_AGAIN)
 
     def planned(self, ids: Sequence[str]) -> None:
         """Their deliveries are kept; saying so twice does no harm."""
@@ -82,9 +103,7 @@ class Outbox:
     def unnoted(self, limit: int = 500) -> list[OwedNotice]:
         """Notices not yet put down for the machines of their account, oldest first."""
         with self._store.reading() as tx:
-            rows = tx.owed.unnoted(limit)
-            places = tx.network.facilities() if rows else {}
-            return [_owed(tx, row, places) for row in rows]
+            return _owed(tx, tx.owed.unnoted(limit))
 
     def noted(self, ids: Sequence[str]) -> None:
         """They are put down; saying so twice does no harm."""
@@ -95,11 +114,11 @@ class Outbox:
     def notice(self, id: str) -> OwedNotice | None:
         with self._store.reading() as tx:
             row = tx.owed.find(id)
-            return _owed(tx, row, tx.network.facilities()) if row else None
+            return _owed(tx, [row])[0] if row else None
 
     def verdict(self, id: str, now: datetime) -> str:
         """Whether it may be sent now: `stands`, `expired`, `overtaken` (no longer true), `superseded` (a newer notice
-        says more), or `unsaid` (it answers what was never told)."""
+        says more), `unsaid` (it answers what was never told), or `stopped` (by support, with its incident)."""
         with self._store.reading() as tx:
             row = tx.owed.find(id)
             if row is None:
@@ -116,6 +135,8 @@ class Outbox:
 def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
     if now > row.expires_at:
         return "expired"
+    if row.incident is not None and tx.storms.named([row.incident])[row.incident].decision is Decision.STOPPED:
+        return "stopped"
     standing = tx.timelines.standing(row.piece)
     if standing is None:
         return "overtaken"
@@ -130,22 +151,70 @@ def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
     return "stands"
 
 
-def _owed(tx: Transaction, row: OwedRow, places: dict[str, Facility]) -> OwedNotice:
-    piece, _ = tx.booked.piece(row.piece)
-    who, _ = tx.booked.consignee(row.piece)
+_LOOKED_BACK = 200_000
+"""Facts by which it is known how often a place is usually heard of."""
+
+
+def _silent(tx: Transaction, rows: Sequence[OwedRow], now: datetime) -> dict[str, datetime]:
+    """The roots of what lies at a place that is silent, and since when it is."""
+    roots = {row.notice.root for row in rows if _is_lying(row)}
+    if not roots:
+        return {}
+    heard = tx.log.heard_of(_LOOKED_BACK)
+    due = tx.network.last_due(since=now - timedelta(days=2), now=now)
+    found = {f"facility:{place}": silent_since(heard[place], due.get(place), now) for place in heard}
+    return {root: since for root, since in found.items() if root in roots and since is not None}
+
+
+def _is_lying(row: OwedRow) -> bool:
+    return row.notice.kind is NoticeKind.STALLED
+
+
+def _owed(tx: Transaction, rows: Sequence[OwedRow]) -> list[OwedNotice]:
+    """All that their texts need, asked for all at once."""
+    if not rows:
+        return []
+    ids = {row.piece for row in rows}
+    pieces, people, firsts = tx.booked.pieces(ids), tx.booked.consignees(ids), tx.owed.firsts(ids)
+    storms = tx.storms.named({row.incident for row in rows if row.incident is not None})
+    places = tx.network.facilities()
+    return [
+        _notice(
+            row,
+            *pieces[row.piece],
+            people[row.piece][0],
+            places,
+            storms.get(row.incident or ""),
+            first=firsts[row.piece, row.notice.kind.value] == row.seq,
+        )
+        for row in rows
+    ]
+
+
+def _notice(
+    row: OwedRow,
+    piece: Piece,
+    account: str,
+    who: Consignee,
+    places: Mapping[str, Facility],
+    storm: Storm | None,
+    *,
+    first: bool,
+) -> OwedNotice:
     destination = places.get(piece.destination) or Facility(piece.destination)
     quotes = row.notice.quotes
     said = quotes.why.values.values() if quotes is not None else ()
-    named = {*row.notice.why.values.values(), *said, piece.origin, piece.destination}
+    rooted = [storm.name] if storm is not None else []
+    named = {*row.notice.why.values.values(), *said, *rooted, piece.origin, piece.destination}
     return OwedNotice(
         id=row.id,
         kind=row.notice.kind,
         cause=row.cause,
-        account=tx.booked.account_of_piece(row.piece),
+        account=account,
         number=piece.number,
         journey=piece.journey,
         seq=row.seq,
-        first_time=tx.owed.is_first(row),
+        first_time=first,
         piece_kind=piece.kind,
         origin=places.get(piece.origin) or Facility(piece.origin),
         destination=destination,
@@ -155,11 +224,14 @@ def _owed(tx: Transaction, row: OwedRow, places: dict[str, Facility]) -> OwedNot
         withdraws=row.notice.withdraws,
         before=row.notice.before,
         quotes=row.notice.quotes,
-        places={code: place for code, place in places.items() if code in named},
+        places={code: places[code] for code in named if code in places},
         owed_at=row.owed_at,
         expires_at=row.expires_at,
         urgency=row.notice.urgency or row.notice.rule.urgency,
         channels=row.channels,
         recipient=Recipient(who.pseudonym, who.name, who.email, who.phone, who.language, who.zone or destination.zone),
         evidence=tuple(map(str, row.notice.evidence)),
+        due_by=piece.promise.due_by,
+        root=row.notice.root,
+        incident=storm,
     )

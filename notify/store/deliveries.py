@@ -18,6 +18,7 @@ from notify.store.feedback import FeedbackStore
 from notify.store.lanes import keep_lane, lane_of
 from notify.store.schema import deliveries, feedback, proofs, suppressions
 from notify.wishes.caps import LOOK_BACK, Told, TooMuch, Weighed, too_much
+from notify.wishes.wishes import Held
 
 _Row = sa.RowMapping
 _HELD = tuple(column for column in deliveries.c if column.name in Delivery.__dataclass_fields__)
@@ -139,11 +140,25 @@ class DeliveryStore:
             tx.execute(_RELEASE_THEM, [_identified(one, due=due_at or one.due_at) for one in held])
 
     def waiting_with(self, lead: Delivery, now: datetime) -> list[Delivery]:
-        """What was held for the same address and channel, is due, and was never handed over nor put into a letter."""
+        """What was held for the same address and channel, is due, and was never handed over nor put into a letter; of
+        what waits with an incident only what waits with that one."""
         d = deliveries.c
         query = sa.select(*_HELD).where(_with(lead), _JOINABLE, d.due_at <= now).order_by(d.owed_at, d.id)
+        if lead.held == Held.INCIDENT:
+            query = query.where(d.incident == lead.incident)
         with self._reading.connect() as tx:
             return [_delivery(row) for row in tx.execute(query).mappings()]
+
+    def editions(self, lead: Delivery) -> tuple[int, datetime | None]:
+        """How many messages about its incident went to its address by its channel, and the business time of the
+        last."""
+        d = deliveries.c
+        went = sa.select(
+            sa.func.count(sa.func.coalesce(d.letter, d.id).distinct()), sa.func.max(d.told_at, type_=d.told_at.type)
+        ).where(_with(lead), d.incident == lead.incident, d.told_at.isnot(None))
+        with self._reading.connect() as tx:
+            number, last_at = tx.execute(went).one()
+        return number, last_at
 
     def join(
         self, lead: Delivery, others: Sequence[str], *, letter: str, now: datetime
@@ -429,7 +444,7 @@ def _new(planned: Planned, now: datetime) -> dict[str, Any]:
         "state": State.DUE,
         "due_at": now if hold is None else None,
         "not_before": hold.until if hold is not None else None,
-        "held": hold.reason if hold is not None else "",
+        "held": hold.reason if hold is not None else Held.INCIDENT if planned.incident else "",
         "why": hold.why if hold is not None else "",
         "planned_at": now,
     }

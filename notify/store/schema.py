@@ -63,6 +63,7 @@ deliveries = Table(
     Column("held", Text, nullable=False, server_default=""),  # what it waited for last, before it was first told
     Column("told_at", Instant),  # business time of `handed_at`, which the caps go by
     Column("letter", Text),  # the key of the joined letter it goes in
+    Column("incident", Text, nullable=False, server_default=""),  # it is told with others of the same
     sa.UniqueConstraint("notice", "channel"),
 )
 _OPEN = deliveries.c.due_at.isnot(None)

@@ -24,6 +24,7 @@ class Held(StrEnum):
     QUIET = "quiet"  # the end of quiet hours
     PAUSE = "pause"  # the end of a pause its reader asked for
     DIGEST = "digest"  # the next digest
+    INCIDENT = "incident"  # the other pieces of its person, or some minutes after what they were told of it last
     CAP = "cap"  # the next digest, because its reader was told enough; or a while
 
 

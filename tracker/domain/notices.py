@@ -166,6 +166,7 @@ class Notice:
     urgency: Urgency | None = None  # where it is another than its kind's
     not_before: datetime | None = None
     expires_at: datetime | None = None  # where it is of no use sooner than others of its kind
+    root: str | None = None  # what may owe others the same: `departure:…`, `facility:…` or `device:…`
 
     @property
     def rule(self) -> NoticeRule:

@@ -188,14 +188,17 @@ def _of_the_plan(after: Judgement, piece: Piece, now: datetime) -> Iterator[Noti
     for irregularity in broken:
         kind = BREAKS[irregularity.kind]
         named = cause(kind, piece=piece.name, departure=irregularity.subject)
-        yield Notice(kind, named, irregularity.why, irregularity.evidence, window, goes_with)
+        root = _root(irregularity)
+        yield Notice(kind, named, irregularity.why, irregularity.evidence, window, goes_with, root=root)
     if broken and goes_with is not None and after.replans:
         named = cause(K.REPLANNED, piece=piece.name, number=after.replans)
-        yield Notice(K.REPLANNED, named, because(GOES_ON_WITH, {"departure": goes_with}), (), window, goes_with)
+        on = because(GOES_ON_WITH, {"departure": goes_with})
+        yield Notice(K.REPLANNED, named, on, (), window, goes_with, root=_root(broken[-1]))
     for warned in after.warned:
         if warned.open:
             named = cause(K.CONNECTION_AT_RISK, piece=piece.name, departure=warned.name)
-            yield Notice(K.CONNECTION_AT_RISK, named, warned.why, ())
+            root = f"departure:{warned.why.values.get('inbound', warned.departure)}"
+            yield Notice(K.CONNECTION_AT_RISK, named, warned.why, (), root=root)
     if broken or not after.progress.marks:
         return
     due_by, late = after.due_by or piece.promise.due_by, _first(after, Wrong.LATE)
@@ -211,7 +214,19 @@ def _of_the_plan(after: Judgement, piece: Piece, now: datetime) -> Iterator[Noti
         )  # fmt: skip
     if after.progress.held is None:
         for lies in (i for i in after.irregularities if i.kind is Wrong.DWELLING and i.open):
-            yield Notice(K.STALLED, cause(K.STALLED, piece=piece.name, facility=lies.subject), lies.why, ())
+            named, root = cause(K.STALLED, piece=piece.name, facility=lies.subject), f"facility:{lies.subject}"
+            yield Notice(K.STALLED, named, lies.why, (), root=root)
+
+
+def _root(broken: Irregularity) -> str:
+    """What broke the plan, and with it the plans of others: a closed place, or the departure that was late or did not
+    go."""
+    named = broken.why.values
+    if broken.kind is Wrong.PLACE_CLOSED:
+        return f"facility:{named['facility']}"
+    if broken.kind is Wrong.MISSED_CONNECTION and "inbound" in named:
+        return f"departure:{named['inbound']}"
+    return f"departure:{broken.subject}"
 
 
 def _of_holds(after: Judgement, piece: Piece) -> Iterator[Notice]:
@@ -387,6 +402,7 @@ def _corrections(after: Judgement, piece: Piece, said: Sequence[Said]) -> Iterat
         yield Notice(
             K.CORRECTION, cause(K.CORRECTION, cause=old.cause), why, (), _window(after), withdraws=old.cause,
             quotes=Quote(old.kind, old.why, each.owed_at), urgency=Urgency.NOW if old.kind in ACTED_ON else None,
+            root=next((f"device:{k.origin[4:]}" for k in old.evidence if k.origin.startswith("dev:")), None),
         )  # fmt: skip
 
 

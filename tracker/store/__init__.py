@@ -24,6 +24,7 @@ from tracker.store.network import KnownNetwork, NetworkTables
 from tracker.store.owed import OwedNotices
 from tracker.store.settings import Meta
 from tracker.store.staff import StaffTables
+from tracker.store.storms import StormTables
 from tracker.store.timelines import Timelines
 from tracker.store.viewers import Viewers
 
@@ -47,6 +48,7 @@ class Transaction:
         self.audit = AuditChain(connection)
         self.asks = AskTables(connection)
         self.cases = CaseTables(connection)
+        self.storms = StormTables(connection)
 
     @contextmanager
     def part(self) -> Iterator[None]:

@@ -24,6 +24,7 @@ from tracker.store.schema import (
     audit,
     devices,
     facts,
+    incidents,
     invitations,
     outbox,
     people,
@@ -314,12 +315,20 @@ def step_ahead(restored: Refilled, now: datetime) -> Since:
         return Since(known=False, generation=generation)
     fresh.skip_numbers(NUMBERED, int(earlier.get(NUMBERED) or 0))
     _take_over_outbox(before, restored.connection)
+    _take_over_incidents(before, restored.connection)
     _take_over_staff(before, restored.connection)
     _take_over_audit(before, restored.connection)
     for row in before.execute(sa.select(devices.c.dev, devices.c.revoked_at).where(devices.c.revoked_at.isnot(None))):
         still = sa.update(devices).where(devices.c.dev == row.dev, devices.c.revoked_at.is_(None))
         restored.connection.execute(still.values(revoked_at=row.revoked_at))
     return Since(known=True, generation=generation)
+
+
+def _take_over_incidents(before: sa.Connection, restored: sa.Connection) -> None:
+    """What notices wait with, and what support decided of it, is as it was last."""
+    restored.execute(sa.delete(incidents))
+    for row in before.execute(sa.select(incidents)):
+        restored.execute(sa.insert(incidents).values(**row._mapping))
 
 
 def _take_over_staff(before: sa.Connection, restored: sa.Connection) -> None:

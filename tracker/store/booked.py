@@ -192,23 +192,12 @@ class BookedShipments:
 
     def piece(self, id: int) -> tuple[Piece, tuple[Leg, ...]]:
         row = self._connection.execute(sa.select(pieces).where(pieces.c.id == id)).one()
-        piece = Piece(
-            number=row.number,
-            journey=row.journey,
-            kind=PieceKind(row.kind),
-            origin=row.origin,
-            destination=row.destination,
-            booked_at=row.booked_at,
-            promise=Promise(row.due_by),
-            goods=Goods(row.contents, row.hs, row.value_minor, row.currency),
-            service=row.service,
-        )
-        return piece, tuple(msgspec.json.decode(row.booked_legs, type=list[Leg]))
+        return _piece(row), tuple(msgspec.json.decode(row.booked_legs, type=list[Leg]))
 
-    def account_of_piece(self, id: int) -> str:
-        """Whose shipment this piece is of."""
-        query = sa.select(shipments.c.account).join(pieces, pieces.c.shipment == shipments.c.id)
-        return str(self._connection.execute(query.where(pieces.c.id == id)).scalar_one())
+    def pieces(self, of: Collection[int]) -> dict[int, tuple[Piece, str]]:
+        """Each of these, and whose shipment it is of."""
+        rows = self._connection.execute(_PIECES, {WANTED: of})
+        return {row.id: (_piece(row), row.account) for row in rows}
 
     def pieces_of(self, shipment: int) -> list[int]:
         query = sa.select(pieces.c.id).where(pieces.c.shipment == shipment).order_by(pieces.c.id)
@@ -310,6 +299,20 @@ class BookedShipments:
         self._connection.execute(sa.insert(answers).values(**values))
 
 
+def _piece(row: sa.Row[tuple[object, ...]]) -> Piece:
+    return Piece(
+        number=row.number,
+        journey=row.journey,
+        kind=PieceKind(row.kind),
+        origin=row.origin,
+        destination=row.destination,
+        booked_at=row.booked_at,
+        promise=Promise(row.due_by),
+        goods=Goods(row.contents, row.hs, row.value_minor, row.currency),
+        service=row.service,
+    )
+
+
 def _person(name: str, email: str | None, phone: str | None, address: str | None) -> Person:
     at = msgspec.json.decode(address, type=_Address) if address else _Address()
     return Person(name, email, phone, tuple(at.lines), at.city, at.postcode, at.country)
@@ -327,6 +330,11 @@ _NAMED = (
     sa.select(aliases.c.scheme, aliases.c.number, aliases.c.piece, aliases.c.valid_from, aliases.c.valid_to)
     .where(among(aliases.c.number))
     .order_by(aliases.c.valid_from)
+)
+_PIECES = (
+    sa.select(pieces, shipments.c.account)
+    .join(shipments, pieces.c.shipment == shipments.c.id)
+    .where(among(pieces.c.id))
 )
 _NUMBERS = sa.select(pieces.c.id, pieces.c.number).where(among(pieces.c.id))
 _CONSIGNEES = (

@@ -10,8 +10,10 @@ import msgspec
 import sqlalchemy as sa
 
 from tracker.domain.notices import NOTICE_RULES, Notice, Said
+from tracker.domain.storms import JOINED_WITHIN, Decision, Storm
 from tracker.store.among import WANTED, among
 from tracker.store.schema import outbox
+from tracker.store.storms import STOPPED, StormTables
 
 _IDS = uuid.UUID("b7d1f9a3-63c1-5c0e-8f0b-2a9e5d64c7e2")
 
@@ -28,6 +30,7 @@ class OwedRow:
     owed_at: datetime
     expires_at: datetime
     outcome: str
+    incident: str | None = None  # it waits with, or waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,13 @@ class Debt:
 class OwedNotices:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self._storms = StormTables(connection)
 
     def owe(self, debts: Sequence[Debt], *, muted: bool = False) -> int:
         """Once for each cause and person; answers how many were not owed before. A muted one is kept and never sent.
 
-        What was muted and no longer stands is forgotten: should it come true again, it is told.
+        What was muted and no longer stands is forgotten: should it come true again, it is told. What shares its root
+        with many others waits with their incident, or is stopped with them.
         """
         gone = {debt.notice.withdraws for debt in debts if debt.notice.withdraws is not None}
         if gone:
@@ -71,10 +76,12 @@ class OwedNotices:
         if new:
             rows = self._connection.execute(_LAST, {WANTED: {debt.piece for debt in new}})
             last = {row.piece: row.seq for row in rows}
+            storms = {} if muted else self._storms.joined((debt.notice, debt.owed_at) for debt in new)
             owed = []
             for debt in new:
                 last[debt.piece] = last.get(debt.piece, 0) + 1
-                owed.append(_row(debt, seq=last[debt.piece], muted=muted))
+                storm = storms.get(debt.notice.root or "")
+                owed.append(_row(debt, seq=last[debt.piece], muted=muted, storm=storm))
             self._connection.execute(sa.insert(outbox), owed)
         return len(new)
 
@@ -95,9 +102,16 @@ class OwedNotices:
         return self._connection.execute(_NEWER, wanted).first() is not None
 
     def unplanned(self, limit: int, *, by: datetime | None = None) -> list[OwedRow]:
-        """`by`: only those whose time has come by then."""
+        """`by`: only those whose time has come by then, and what waits with the same incident for the same people."""
         query, wanted = (_UNPLANNED, {"most": limit}) if by is None else (_UNPLANNED_BY, {"most": limit, "by": by})
-        return [_owed(row) for row in self._connection.execute(query, wanted)]
+        found = [_owed(row) for row in self._connection.execute(query, wanted)]
+        shared = [row for row in found if row.incident is not None]
+        if by is None or not shared:
+            return found
+        known = {row.id for row in found}
+        among_them = {WANTED: {row.incident for row in shared}, "people": {row.person for row in shared}}
+        with_them = self._connection.execute(_WITH_THEM, {**among_them, "by": by + JOINED_WITHIN})
+        return found + [_owed(row) for row in with_them if row.id not in known]
 
     def planned(self, ids: Sequence[str]) -> None:
         self._connection.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(planned=True))
@@ -113,10 +127,9 @@ class OwedNotices:
         row = self._connection.execute(sa.select(outbox).where(outbox.c.id == id)).one_or_none()
         return _owed(row) if row else None
 
-    def is_first(self, row: OwedRow) -> bool:
-        """Whether no notice of this kind was owed for its piece before."""
-        earlier = (outbox.c.piece == row.piece) & (outbox.c.kind == row.notice.kind.value) & (outbox.c.seq < row.seq)
-        return self._connection.execute(sa.select(outbox.c.id).where(earlier).limit(1)).one_or_none() is None
+    def firsts(self, of: Collection[int]) -> dict[tuple[int, str], int]:
+        """The `seq` of the first notice of each kind that was owed for these pieces."""
+        return {(row.piece, row.kind): row.seq for row in self._connection.execute(_FIRSTS, {WANTED: of})}
 
     def outcome_of(self, cause: str, person: int) -> str | None:
         query = sa.select(outbox.c.outcome).where(outbox.c.cause == cause, outbox.c.person == person)
@@ -147,10 +160,13 @@ def _owed(row: sa.Row[tuple[object, ...]]) -> OwedRow:
         owed_at=row.owed_at,
         expires_at=row.expires_at,
         outcome=row.outcome,
+        incident=row.incident,
     )
 
 
-def _row(debt: Debt, *, seq: int, muted: bool) -> dict[str, object]:
+def _row(debt: Debt, *, seq: int, muted: bool, storm: Storm | None) -> dict[str, object]:
+    stopped = storm is not None and storm.decision is Decision.STOPPED
+    goes_at = debt.notice.not_before or debt.owed_at
     return {
         "id": debt.id,
         "cause": debt.notice.cause,
@@ -161,11 +177,13 @@ def _row(debt: Debt, *, seq: int, muted: bool) -> dict[str, object]:
         "notice": msgspec.json.encode(debt.notice).decode(),
         "channels": msgspec.json.encode(debt.channels).decode(),
         "owed_at": debt.owed_at,
-        "not_before": debt.notice.not_before or debt.owed_at,
+        "not_before": storm.goes_at(debt.notice, debt.owed_at) if storm is not None else goes_at,
         "expires_at": debt.expires_at,
-        "planned": muted,
+        "planned": muted or stopped,
         "noted": muted,
-        "outcome": MUTED if muted else "due",
+        "outcome": MUTED if muted else STOPPED if stopped else "due",
+        "root": debt.notice.root,
+        "incident": storm.id if storm is not None else None,
     }
 
 
@@ -188,6 +206,17 @@ _UNPLANNED = (
     sa.select(outbox).where(~outbox.c.planned).order_by(outbox.c.not_before, outbox.c.id).limit(sa.bindparam("most"))
 )
 _UNPLANNED_BY = _UNPLANNED.where(outbox.c.not_before <= sa.bindparam("by", type_=outbox.c.not_before.type))
+_WITH_THEM = sa.select(outbox).where(
+    among(outbox.c.incident),
+    among(outbox.c.person, "people"),
+    ~outbox.c.planned,
+    outbox.c.not_before <= sa.bindparam("by", type_=outbox.c.not_before.type),
+)
+_FIRSTS = (
+    sa.select(outbox.c.piece, outbox.c.kind, sa.func.min(outbox.c.seq).label("seq"))
+    .where(among(outbox.c.piece))
+    .group_by(outbox.c.piece, outbox.c.kind)
+)
 _NEWER = sa.select(outbox.c.id).where(
     outbox.c.piece == sa.bindparam("piece"),
     outbox.c.person == sa.bindparam("person"),

@@ -622,7 +622,26 @@ outbox = Table(
     Column("planned", Boolean, nullable=False, server_default=sa.false()),  # for its person
     Column("noted", Boolean, nullable=False, server_default=sa.false()),  # for the machines of its account
     Column("outcome", Text, nullable=False, server_default="due"),
+    Column("root", Text),  # what may owe others the same
+    Column("incident", Text),  # the one it waits with
     sa.UniqueConstraint("cause", "person"),
 )
+Index("outbox_root", outbox.c.root, outbox.c.owed_at, sqlite_where=outbox.c.root.isnot(None),
+      postgresql_where=outbox.c.root.isnot(None))  # fmt: skip
+Index("outbox_incident", outbox.c.incident, outbox.c.person, sqlite_where=outbox.c.incident.isnot(None),
+      postgresql_where=outbox.c.incident.isnot(None))  # fmt: skip
 Index("outbox_unplanned", outbox.c.not_before, sqlite_where=~outbox.c.planned, postgresql_where=~outbox.c.planned)
 Index("outbox_unnoted", outbox.c.owed_at, sqlite_where=~outbox.c.noted, postgresql_where=~outbox.c.noted)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("root", Text, nullable=False, index=True),
+    Column("since", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),  # when a notice of it was owed last
+    Column("decision", Text, nullable=False, server_default=""),
+    Column("words", Text, nullable=False, server_default="{}"),  # JSON: what support wrote, by language
+    Column("decided_by", Text, nullable=False, server_default=""),
+    Column("decided_at", Instant),
+)

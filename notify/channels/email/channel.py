@@ -10,7 +10,7 @@ from datetime import datetime
 from email.message import EmailMessage
 
 from notify.channel import Message, UnsayableError
-from notify.channels.email.letter import compose, compose_joined, plain
+from notify.channels.email.letter import compose, compose_incident, compose_joined, plain
 from notify.channels.email.settings import MailServer, MailSettings
 from notify.delivery import Accepted, ForGood, Later, NoAnswer, Outcome
 from notify.owed import OwedNotice, Recipient
@@ -45,6 +45,10 @@ class EmailChannel:
     def compose_joined(self, notices: Sequence[OwedNotice], *, key: str, written_at: datetime) -> Message:
         """One letter with all of them, in the language of the first; they are for one reader."""
         return _message(compose_joined(notices, self._settings, key=key, written_at=written_at), notices[0])
+
+    def compose_incident(self, notices: Sequence[OwedNotice], *, key: str, written_at: datetime) -> Message:
+        """One letter about what their incident does to all of these pieces."""
+        return _message(compose_incident(notices, self._settings, key=key, written_at=written_at), notices[0])
 
     def write(self, to: str, subject: str, text: str, *, language: str, key: str, written_at: datetime) -> Outcome:
         """Sends a few plain lines, not about a piece, as `send` does."""

@@ -14,6 +14,7 @@ from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from locales import Words, choose, languages, words
+from notify import incident
 from notify.channel import UnsayableError
 from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
@@ -71,6 +72,21 @@ def compose_joined(
     stops_all = _may_leave(about) and len({NOTICE_RULES[one.kind].left_with for one in notices}) == 1
     leave = wishes if stops_all else None
     return _mail("joined", facts, notices, settings, subject=subject, leave=leave, key=key, at=written_at)
+
+
+def compose_incident(
+    notices: Sequence[OwedNotice], settings: MailSettings, *, key: str, written_at: datetime
+) -> EmailMessage:
+    """One message about an incident and all of one reader's pieces that it holds up. Otherwise as `compose_joined`."""
+    first = notices[0]
+    spoken = words(choose([first.recipient.language]))
+    letter = incident.write(notices, spoken)
+    wishes = settings.wishes(first) if settings.wishes is not None else None
+    parts = [_part(one, spoken, settings, letter) for one in {one.number: one for one in notices}.values()]
+    facts = _facts(first, spoken, settings, wishes) | {"letter": letter, "subject": letter.subject, "parts": parts}
+    facts |= {"other_hours": any(part["other_hours"] for part in parts), "may_leave": _may_leave(first)}
+    leave = wishes if len({NOTICE_RULES[one.kind].left_with for one in notices}) == 1 else None
+    return _mail("incident", facts, notices, settings, subject=letter.subject, leave=leave, key=key, at=written_at)
 
 
 def _mail(

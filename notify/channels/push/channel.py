@@ -3,7 +3,7 @@
 import hashlib
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,14 +11,15 @@ from urllib.parse import quote
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from locales import choose, words
+from locales import Words, choose, words
+from notify import incident
 from notify.channel import Message
 from notify.channels.push.subscription import Subscription
 from notify.delivery import Accepted, ForGood, Later, NoAnswer, Outcome
 from notify.guarded import ForbiddenAddressError, Guard, SilentError, UnreachableError, wait_asked_for
 from notify.owed import OwedNotice, Recipient
 from notify.store.subscriptions import Subscriptions
-from notify.texts import write
+from notify.texts import Text, write
 from tracker.domain.errors import LastscanError
 from tracker.domain.notices import Urgency
 
@@ -70,7 +71,14 @@ class PushChannel:
     def compose(self, notice: OwedNotice, *, key: str, written_at: datetime) -> Message:
         """What the browser shows, in the person's language; some hundred bytes."""
         spoken = words(choose([notice.recipient.language]))
-        text = write(notice, spoken)
+        return self._shown(notice, write(notice, spoken), spoken, key)
+
+    def compose_incident(self, notices: Sequence[OwedNotice], *, key: str, written_at: datetime) -> Message:
+        """What their incident does to all of these pieces; a click opens the page of the first."""
+        spoken = words(choose([notices[0].recipient.language]))
+        return self._shown(notices[0], incident.write(notices, spoken), spoken, key)
+
+    def _shown(self, notice: OwedNotice, text: Text, spoken: Words, key: str) -> Message:
         shown = {
             "title": text.headline[:200],
             "body": text.short[:600],

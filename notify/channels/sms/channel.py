@@ -3,12 +3,14 @@
 import logging
 import re
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
 import phonenumbers
 
 from locales import choose, words
+from notify import incident
 from notify.channel import Message
 from notify.delivery import Accepted, ForGood, Later, NoAnswer, Outcome
 from notify.owed import OwedNotice, Recipient
@@ -60,6 +62,12 @@ class SmsChannel:
         """One part in English, at most two in Chinese, where places have names of usual length."""
         spoken = words(choose([notice.recipient.language]))
         return Message(self.address(notice.recipient) or "", spoken.tag, short(notice, spoken).encode())
+
+    def compose_incident(self, notices: Sequence[OwedNotice], *, key: str, written_at: datetime) -> Message:
+        """One text about what their incident does to all of these pieces."""
+        spoken = words(choose([notices[0].recipient.language]))
+        said = incident.write(notices, spoken).short
+        return Message(self.address(notices[0].recipient) or "", spoken.tag, said.encode())
 
     def send(self, message: Message, *, key: str) -> Outcome:
         """One request to the service. It raises nothing a service or a network can cause."""

@@ -161,6 +161,7 @@ def upgrade() -> None:
     sa.Column('held', sa.Text(), server_default='', nullable=False),
     sa.Column('told_at', sa.BigInteger(), nullable=True),
     sa.Column('letter', sa.Text(), nullable=True),
+    sa.Column('incident', sa.Text(), server_default='', nullable=False),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('notice', 'channel')
     )
@@ -539,6 +540,18 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
     sa.PrimaryKeyConstraint('piece', 'kind', 'subject')
     )
+    op.create_table('incidents',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('root', sa.Text(), nullable=False),
+    sa.Column('since', sa.BigInteger(), nullable=False),
+    sa.Column('last_at', sa.BigInteger(), nullable=False),
+    sa.Column('decision', sa.Text(), server_default='', nullable=False),
+    sa.Column('words', sa.Text(), server_default='{}', nullable=False),
+    sa.Column('decided_by', sa.Text(), server_default='', nullable=False),
+    sa.Column('decided_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_incidents_root'), 'incidents', ['root'], unique=False)
     op.create_table('outbox',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('cause', sa.Text(), nullable=False),
@@ -554,12 +567,16 @@ def upgrade() -> None:
     sa.Column('planned', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('noted', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('outcome', sa.Text(), server_default='due', nullable=False),
+    sa.Column('root', sa.Text(), nullable=True),
+    sa.Column('incident', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['person'], ['people.id'], ),
     sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('cause', 'person')
     )
     op.create_index(op.f('ix_outbox_piece'), 'outbox', ['piece'], unique=False)
+    op.create_index('outbox_root', 'outbox', ['root', 'owed_at'], unique=False, sqlite_where=sa.text('root IS NOT NULL'), postgresql_where=sa.text('root IS NOT NULL'))
+    op.create_index('outbox_incident', 'outbox', ['incident', 'person'], unique=False, sqlite_where=sa.text('incident IS NOT NULL'), postgresql_where=sa.text('incident IS NOT NULL'))
     op.create_index('outbox_unplanned', 'outbox', ['not_before'], unique=False, sqlite_where=sa.text('planned = 0'), postgresql_where=sa.text('NOT planned'))
     op.create_index('outbox_unnoted', 'outbox', ['owed_at'], unique=False, sqlite_where=sa.text('noted = 0'), postgresql_where=sa.text('NOT noted'))
     op.create_table('piece_facts',
@@ -789,8 +806,12 @@ def downgrade() -> None:
     op.drop_table('piece_facts')
     op.drop_index('outbox_unnoted', table_name='outbox', sqlite_where=sa.text('noted = 0'), postgresql_where=sa.text('noted = 0'))
     op.drop_index('outbox_unplanned', table_name='outbox', sqlite_where=sa.text('planned = 0'), postgresql_where=sa.text('planned = 0'))
+    op.drop_index('outbox_incident', table_name='outbox')
+    op.drop_index('outbox_root', table_name='outbox')
     op.drop_index(op.f('ix_outbox_piece'), table_name='outbox')
     op.drop_table('outbox')
+    op.drop_index(op.f('ix_incidents_root'), table_name='incidents')
+    op.drop_table('incidents')
     op.drop_index('irregularities_about', table_name='irregularities')
     op.drop_table('irregularities')
     op.drop_index(op.f('ix_aliases_piece'), table_name='aliases')

@@ -1,0 +1,187 @@
+"""A cause that many share: who is held up by it hears of it once, of all their pieces, and support has a word first."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from notify.channel import Message
+from notify.delivery import Outcome
+from notify.dispatch import Clocks, Dispatcher
+from notify.owed import OwedNotice
+from notify.preferences import Preferences
+from notify.store.deliveries import DeliveryStore
+from tests.notify.world import Provider
+from tests.tracker.test_closing import AROUND, closes
+from tests.tracker.world import ADA, DEPARTURES, FEEDER, ONWARD, World, at
+from tracker.domain.booking import BookedPiece
+from tracker.domain.handling import Kind
+from tracker.domain.network import Facility
+from tracker.domain.notices import Notice, NoticeKind, cause
+from tracker.domain.shipment import PieceKind
+from tracker.domain.storms import A_STORM
+from tracker.domain.why import because
+from tracker.project import rebuild
+from tracker.store.owed import Debt
+from tracker.store.storms import Counted
+
+BAGS = ("0220123456", "0220123457")
+
+
+class Office(Provider):
+    """Takes letters, and keeps what each says: the numbers in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[tuple[str, ...]] = []
+
+    def compose(self, notice: OwedNotice, *, key: str, written_at: datetime) -> Message:
+        return self.compose_incident([notice], key=key, written_at=written_at)
+
+    def compose_incident(self, notices: Sequence[OwedNotice], *, key: str, written_at: datetime) -> Message:
+        said = " ".join(sorted(notice.number for notice in notices))
+        return Message(notices[0].recipient.email or "", "en", said.encode())
+
+    def send(self, message: Message, *, key: str) -> Outcome:
+        self.said.append(tuple(message.body.decode().split()))
+        return super().send(message, key=key)
+
+
+class Notifier:
+    def __init__(self, world: World) -> None:
+        self.world, self.office = world, Office()
+        self.deliveries = DeliveryStore(world.engine)
+        self.preferences = Preferences(world.engine, b"key")
+
+    def step(self) -> list[tuple[str, ...]]:
+        """What it says in one round; each round is another process."""
+        before = len(self.office.said)
+        Dispatcher(
+            self.world.outbox,
+            self.deliveries,
+            {"email": self.office},
+            Clocks(self.world.clock, self.world.clock.now),
+            preferences=self.preferences,
+            proof_key=b"proof",
+            chance=random.Random(1),
+        ).step()
+        return self.office.said[before:]
+
+
+def waits(world: World, seconds: float) -> None:
+    world.clock.instant += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def bags_in_seattle(world: World) -> World:
+    """Two bags of one passenger; whoever was told of their start heard it long ago."""
+    with world.store.writing() as tx:
+        tx.network.describe(Facility("ORD"))
+    world.with_network([*DEPARTURES, *AROUND])
+    bags = [BookedPiece(PieceKind.BAG, number) for number in BAGS]
+    zone = replace(ADA, zone="UTC")
+    world.books(*bags, legs=(FEEDER, ONWARD), consignee=zone, origin="SEA", destination="BOS")
+    for number in BAGS:
+        world.scans(number, Kind.ACCEPT, "sea", at(1))
+    world.clock.instant = at(1.5)
+    world.fold()
+    begun(world)
+    return world
+
+
+def begun(world: World) -> None:
+    world.outbox.planned([notice.id for notice in world.outbox.unplanned(1000)])
+
+
+def test_all_bags_of_a_person_are_in_one_message_after_twenty_seconds(bags_in_seattle: World) -> None:
+    world, notifier = bags_in_seattle, Notifier(bags_in_seattle)
+    closes(world, 6, 20)
+    world.fold()
+    assert notifier.step() == []
+    waits(world, 20)
+    assert [notifier.step() for _ in range(3)] == [[BAGS], [], []]
+    assert [(name.partition(":")[0], outcome) for name, outcome in world.owed()] == [("leg_cancelled", "accepted")] * 2
+    assert rebuild(world.store, world.clock) == {}
+    waits(world, 3600)
+    assert notifier.step() == []
+
+
+def test_a_few_of_one_root_are_no_incident_and_very_many_are(bags_in_seattle: World) -> None:
+    world = bags_in_seattle
+    owes(world, "departure:AS1", NoticeKind.MISSED_CONNECTION, causes=A_STORM)
+    assert len(world.outbox.unplanned(1000, by=world.clock.now())) == A_STORM
+    owes(world, "departure:AS1", NoticeKind.MISSED_CONNECTION, first=A_STORM)
+    assert world.outbox.unplanned(1000, by=world.clock.now()) == []
+    (storm,) = counted(world)
+    assert (storm.storm.root, storm.waiting) == ("departure:AS1", A_STORM + 1)
+    waits(world, 20)
+    assert len(world.outbox.unplanned(1000, by=world.clock.now())) == A_STORM + 1
+
+
+def test_the_others_wait_ten_minutes_unless_support_releases_them(bags_in_seattle: World) -> None:
+    world = bags_in_seattle
+    closes(world, 6, 20)
+    world.fold()
+    owes(world, "facility:DEN", NoticeKind.REPLANNED)
+    waits(world, 30)
+    assert {notice.kind for notice in due(world)} == {NoticeKind.LEG_CANCELLED}
+    (found,) = counted(world)
+    with world.store.writing() as tx:
+        tx.storms.release(found.storm, by="desk:sue", now=world.clock.now())
+    assert NoticeKind.REPLANNED in {notice.kind for notice in due(world)}
+    begun(world)
+    owes(world, "facility:DEN", NoticeKind.REPLANNED, first=1)
+    waits(world, 20)
+    assert [notice.kind for notice in due(world)] == [NoticeKind.REPLANNED]
+
+
+def test_what_support_stops_is_told_to_nobody_now_or_later(bags_in_seattle: World) -> None:
+    world, notifier = bags_in_seattle, Notifier(bags_in_seattle)
+    closes(world, 6, 20)
+    world.fold()
+    (found,) = counted(world)
+    with world.store.writing() as tx:
+        tx.storms.stop(found.storm, by="desk:sue", now=world.clock.now())
+    owes(world, "facility:DEN", NoticeKind.REPLANNED)
+    waits(world, 3600)
+    world.fold()
+    assert (notifier.step(), due(world)) == ([], [])
+    assert [(one.waiting, one.stopped, one.decided_by) for one in counted(world)] == [(0, 3, "desk:sue")]
+    assert rebuild(world.store, world.clock) == {}
+
+
+def due(world: World) -> list[OwedNotice]:
+    return world.outbox.unplanned(1000, by=world.clock.now())
+
+
+def counted(world: World) -> list[Counted]:
+    with world.store.reading() as tx:
+        return tx.storms.counted(world.clock.now())
+
+
+def cause_of(n: int, kind: NoticeKind) -> str:
+    return cause(kind, piece=f"X{n}/1", departure=f"D{n}", number=n)
+
+
+def owes(world: World, root: str, kind: NoticeKind, *, causes: int = 1, first: int = 0) -> None:
+    """So many notices of one root, all owed to the passenger of the bags."""
+    now = world.clock.now()
+    with world.store.writing() as tx:
+        (piece,) = tx.booked.numbered([BAGS[0]])
+        who, _ = tx.booked.consignee(piece)
+        tx.owed.owe(
+            [
+                Debt(
+                    Notice(kind, cause_of(n, kind), because("{departure} left.", {"departure": "AS1"}), (), root=root),
+                    who.id,
+                    who.pseudonym,
+                    piece,
+                    ("email",),
+                    now,
+                    now + timedelta(hours=24),
+                )
+                for n in range(first, first + causes)
+            ]
+        )
