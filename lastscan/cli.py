@@ -30,7 +30,7 @@ COMMANDS = {
     "track": "looking",
     "unmatched": "looking",
     "quarantine": "looking",
-    "incidents": "looking",
+    "incidents": "incidents",
     "log": "looking",
     "rebuild": "looking",
     "decode": "capture",

@@ -29,9 +29,11 @@ from tracker.domain.incidents import Incident, incidents
 from tracker.domain.judge import judge
 from tracker.domain.network import Departure, Facility, Mode
 from tracker.domain.notices import Judgement
+from tracker.domain.owed import BREAKS, root_of
 from tracker.domain.rules import IrregularityKind
 from tracker.domain.shipment import Piece, PieceKind
 from tracker.domain.situation import Situation
+from tracker.domain.storms import Storm
 from tracker.domain.timeline import START, Entry, Timeline, progress, timeline
 from tracker.folding import pieces_called, situation_at
 from tracker.store import Store, Transaction
@@ -213,7 +215,7 @@ class Queries:
             now=self._clock.now(),
         )
         card = self._shown(tx, situation, standing, timeline(followed.events).entries)
-        card = replace(card, inside=followed.inside(situation.now))
+        card = replace(card, inside=followed.inside(situation.now), storm=_storm(tx, standing, situation.now))
         return replace(card, notices=_notices(tx, known.id)) if with_notices else card
 
     def _shown(
@@ -497,6 +499,14 @@ def _legs(situation: Situation, standing: Standing) -> tuple[CardLeg, ...]:
         for leg in legs
         if leg.departure in situation.departures
     )
+
+
+def _storm(tx: Transaction, standing: Standing, now: datetime) -> Storm | None:
+    """The incident that holds it up with others; its own notice may still be to come."""
+    held_up = (*BREAKS, IrregularityKind.DWELLING)
+    roots = {root_of(found) for found in standing.judgement.irregularities if found.open and found.kind in held_up}
+    found = tx.storms.standing(roots, now)
+    return found[min(found)] if found else None
 
 
 def _notices(tx: Transaction, id: int) -> tuple[ToldNotice, ...]:

@@ -85,6 +85,7 @@ class TrackView:
     promise: str
     promise_broken: bool
     next_step: str | None
+    banner: str | None  # the incident that holds it up with many others
     steps: tuple[Step, ...]
     troubles: tuple[Trouble, ...]  # those that stand
     settled: tuple[Trouble, ...]
@@ -143,6 +144,7 @@ def track_view(card: PieceCard, words: Words, form: Form = Form.PUBLIC) -> Track
         promise=words.instant(card.due_by, zone),
         promise_broken=verdict is not None and tone != "good",
         next_step=_next_step(card, words),
+        banner=None if card.delivered else _banner(card, words),
         steps=_steps(card, words),
         troubles=() if card.delivered else open_troubles,
         settled=tuple(_trouble(card, i, words) for i in card.irregularities if not i.open),
@@ -153,6 +155,21 @@ def track_view(card: PieceCard, words: Words, form: Form = Form.PUBLIC) -> Track
         delivered=card.delivered,
         position=card.position,
     )
+
+
+def _banner(card: PieceCard, words: Words) -> str | None:
+    """What support wrote of its incident, or what happened; None where that would name what this form does not."""
+    storm, say = card.storm, words.say
+    if storm is None or (said := storm.said(words.tag)):
+        return said if storm is not None else None
+    if storm.of == "departure":
+        return say("{departure} does not go as planned.", departure=places.run(storm.name))
+    place = card.facilities.get(storm.name)
+    if place is None:
+        return None
+    if any(found.kind is IrregularityKind.PLACE_CLOSED for found in card.irregularities if found.open):
+        return say("{place} is closed for now.", place=places.short(place, words))
+    return say("Much has come to a halt in {place}.", place=places.short(place, words))
 
 
 def _last_news(card: PieceCard, words: Words) -> str:

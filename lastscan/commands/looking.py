@@ -1,8 +1,6 @@
 """`lastscan track`, `log`, `unmatched`, `quarantine`, `rebuild`: what the log and its timelines hold."""
 
-from collections import Counter
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -12,7 +10,6 @@ from lastscan.home import Home
 from lastscan.options import home_option, json_option, print_json, print_line
 from locales import words
 from tracker.domain.card import PieceCard
-from tracker.domain.incidents import Incident
 from tracker.domain.rules import DUTIES
 from tracker.project import rebuild as fold_again
 from tracker.queries import Queries
@@ -83,30 +80,6 @@ def _told(card: PieceCard) -> list[str]:
         at = local(entry.happened_at, entry.facility.zone)
         lines.append(f"{at:26} {entry.facility.code:8} {entry.kind}{into}{via}{struck}{by}   {entry.event_key}")
     return lines
-
-
-@click.command()
-@json_option
-@home_option
-def incidents(as_json: bool, home: Home) -> None:
-    """Show what is wrong with many pieces at once, by its root: a departure or a place."""
-    found = _queries(home).incidents()
-    if as_json:
-        print_json([_incident(each) for each in found])
-        return
-    for each in found:
-        click.echo(f"{each.since:%Y-%m-%d %H:%M}Z  {each.kind:12} {each.root:20} {len(each.pieces)} pieces")
-
-
-def _incident(found: Incident) -> dict[str, Any]:
-    open_now = Counter(trouble.irregularity.kind for trouble in found.troubles)
-    return {
-        "kind": found.kind,
-        "root": found.root,
-        "since": found.since,
-        "pieces": found.pieces,
-        "open": dict(sorted(open_now.items())),
-    }
 
 
 @click.command()

@@ -35,6 +35,7 @@ book                - x - - - -
 work cases          - - x x x -
 open personal data  - - x x - -
 decide              - - x x x -
+write to people     - - x x - -
 approve             - - - x - -
 run the network     - - - - x -
 keep devices        - - - - - x

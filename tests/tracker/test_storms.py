@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from locales import words
 from notify.channel import Message
 from notify.delivery import Outcome
 from notify.dispatch import Clocks, Dispatcher
@@ -14,19 +15,23 @@ from notify.owed import OwedNotice
 from notify.preferences import Preferences
 from notify.store.deliveries import DeliveryStore
 from tests.notify.world import Provider
-from tests.tracker.test_closing import AROUND, closes
+from tests.tracker.test_closing import AROUND, MANAGER, closes
 from tests.tracker.world import ADA, DEPARTURES, FEEDER, ONWARD, World, at
 from tracker.domain.booking import BookedPiece
+from tracker.domain.errors import DecisionError, NotAllowedError
 from tracker.domain.handling import Kind
 from tracker.domain.network import Facility
 from tracker.domain.notices import Notice, NoticeKind, cause
 from tracker.domain.shipment import PieceKind
+from tracker.domain.staff import Role, Staff
 from tracker.domain.storms import A_STORM
 from tracker.domain.why import because
 from tracker.project import rebuild
 from tracker.store.owed import Debt
-from tracker.store.storms import Counted
+from tracker.storms import Counted, Storms
+from web.view import track_view
 
+SUE = Staff("sue", Role.SUPPORT)
 BAGS = ("0220123456", "0220123457")
 
 
@@ -128,8 +133,7 @@ def test_the_others_wait_ten_minutes_unless_support_releases_them(bags_in_seattl
     waits(world, 30)
     assert {notice.kind for notice in due(world)} == {NoticeKind.LEG_CANCELLED}
     (found,) = counted(world)
-    with world.store.writing() as tx:
-        tx.storms.release(found.storm, by="desk:sue", now=world.clock.now())
+    support(world).release(found.storm.id, by=SUE)
     assert NoticeKind.REPLANNED in {notice.kind for notice in due(world)}
     begun(world)
     owes(world, "facility:DEN", NoticeKind.REPLANNED, first=1)
@@ -142,13 +146,12 @@ def test_what_support_stops_is_told_to_nobody_now_or_later(bags_in_seattle: Worl
     closes(world, 6, 20)
     world.fold()
     (found,) = counted(world)
-    with world.store.writing() as tx:
-        tx.storms.stop(found.storm, by="desk:sue", now=world.clock.now())
+    support(world).stop(found.storm.id, by=SUE, reason="a wrong decision; it opens again")
     owes(world, "facility:DEN", NoticeKind.REPLANNED)
     waits(world, 3600)
     world.fold()
     assert (notifier.step(), due(world)) == ([], [])
-    assert [(one.waiting, one.stopped, one.decided_by) for one in counted(world)] == [(0, 3, "desk:sue")]
+    assert [(one.waiting, one.stopped, one.decided_by) for one in counted(world)] == [(0, 3, "sue")]
     assert rebuild(world.store, world.clock) == {}
 
 
@@ -156,9 +159,59 @@ def due(world: World) -> list[OwedNotice]:
     return world.outbox.unplanned(1000, by=world.clock.now())
 
 
-def counted(world: World) -> list[Counted]:
+def test_the_page_of_every_piece_says_it_in_words_of_ours_or_of_support(bags_in_seattle: World) -> None:
+    world = bags_in_seattle
+    assert banners(world) == [None, None]
+    closes(world, 6, 20)
+    world.fold()
+    assert banners(world) == ["Denver hub is closed for now."] * 2
+    position = world.queries.last_update()
+    (found,) = counted(world)
+    written = support(world).write(found.storm.id, {"en": " Water in\nthe hub. ", "zh-Hans": "枢纽进水。"}, by=SUE)
+    assert written.storm.said("zh-Hans") == "枢纽进水。"
+    assert banners(world) == ["Water in the hub."] * 2
+    assert {update.number for update in world.queries.updates_after(position)} == set(BAGS)
+    support(world).write(found.storm.id, {"en": ""}, by=SUE)
+    assert support(world).standing()[0].storm.words == (("zh-Hans", "枢纽进水。"),)
+
+
+def test_who_decides_is_support_and_the_audit_says_who(bags_in_seattle: World) -> None:
+    world, desk = bags_in_seattle, support(bags_in_seattle)
+    closes(world, 6, 20)
+    world.fold()
+    (found,) = counted(world)
+    with pytest.raises(NotAllowedError, match="support or supervisor"):
+        desk.release(found.storm.id, by=MANAGER)
+    for wrong in ({"English!": "x"}, {"en": "x" * 301}):
+        with pytest.raises(DecisionError):
+            desk.write(found.storm.id, wrong, by=SUE)
+    with pytest.raises(DecisionError, match="say why"):
+        desk.stop(found.storm.id, by=SUE, reason=" ")
+    with pytest.raises(DecisionError, match="no incident"):
+        desk.release("facility:XXX@1", by=SUE)
+    desk.release(found.storm.id, by=SUE)
+    desk.stop(found.storm.id, by=SUE, reason="it opens again")
+    with pytest.raises(DecisionError, match="stopped"):
+        desk.release(found.storm.id, by=SUE)
     with world.store.reading() as tx:
-        return tx.storms.counted(world.clock.now())
+        rows = [(row["who"], row["role"], row["object"], row["reason"]) for row in tx.audit.newest(2)]
+    assert rows == [
+        ("sue", "support", f"incident stop {found.storm.id}", "it opens again"),
+        ("sue", "support", f"incident release {found.storm.id}", None),
+    ]
+
+
+def banners(world: World) -> list[str | None]:
+    cards = [world.queries.card(number) for number in BAGS]
+    return [track_view(card, words("en")).banner for card in cards if card is not None]
+
+
+def counted(world: World) -> list[Counted]:
+    return support(world).standing()
+
+
+def support(world: World) -> Storms:
+    return Storms(world.store, world.clock, world.clock)
 
 
 def cause_of(n: int, kind: NoticeKind) -> str:

@@ -20,6 +20,7 @@ from tracker.domain.rules.attempt_failed import NOT_HANDED_OVER
 from tracker.domain.rules.held import HELD
 from tracker.domain.shipment import PieceKind
 from tracker.domain.staff import Role
+from tracker.domain.storms import Storm
 from tracker.domain.timeline import State
 from tracker.domain.why import Why
 
@@ -140,6 +141,7 @@ class PieceCard:
     seen_by: datetime  # business time at which this was judged
     position: int  # in the update log: what an event stream goes on from
     inside: tuple[str, ...] = ()  # the containers it is in, the innermost first
+    storm: Storm | None = None  # the incident that holds it up with others
 
     @property
     def delivered(self) -> bool:
@@ -249,6 +251,7 @@ def public(card: PieceCard) -> PieceCard:
         facilities={place.code: place for place in places},
         seen_by=card.seen_by,
         position=card.position,
+        storm=card.storm,
     )
 
 

@@ -188,12 +188,12 @@ def _of_the_plan(after: Judgement, piece: Piece, now: datetime) -> Iterator[Noti
     for irregularity in broken:
         kind = BREAKS[irregularity.kind]
         named = cause(kind, piece=piece.name, departure=irregularity.subject)
-        root = _root(irregularity)
+        root = root_of(irregularity)
         yield Notice(kind, named, irregularity.why, irregularity.evidence, window, goes_with, root=root)
     if broken and goes_with is not None and after.replans:
         named = cause(K.REPLANNED, piece=piece.name, number=after.replans)
         on = because(GOES_ON_WITH, {"departure": goes_with})
-        yield Notice(K.REPLANNED, named, on, (), window, goes_with, root=_root(broken[-1]))
+        yield Notice(K.REPLANNED, named, on, (), window, goes_with, root=root_of(broken[-1]))
     for warned in after.warned:
         if warned.open:
             named = cause(K.CONNECTION_AT_RISK, piece=piece.name, departure=warned.name)
@@ -214,16 +214,16 @@ def _of_the_plan(after: Judgement, piece: Piece, now: datetime) -> Iterator[Noti
         )  # fmt: skip
     if after.progress.held is None:
         for lies in (i for i in after.irregularities if i.kind is Wrong.DWELLING and i.open):
-            named, root = cause(K.STALLED, piece=piece.name, facility=lies.subject), f"facility:{lies.subject}"
+            named, root = cause(K.STALLED, piece=piece.name, facility=lies.subject), root_of(lies)
             yield Notice(K.STALLED, named, lies.why, (), root=root)
 
 
-def _root(broken: Irregularity) -> str:
-    """What broke the plan, and with it the plans of others: a closed place, or the departure that was late or did not
-    go."""
+def root_of(broken: Irregularity) -> str:
+    """What is behind it, and behind others': a place that is closed or where it lies, or the departure that was late or
+    did not go."""
     named = broken.why.values
-    if broken.kind is Wrong.PLACE_CLOSED:
-        return f"facility:{named['facility']}"
+    if broken.kind in (Wrong.PLACE_CLOSED, Wrong.DWELLING):
+        return f"facility:{named.get('facility', broken.subject)}"
     if broken.kind is Wrong.MISSED_CONNECTION and "inbound" in named:
         return f"departure:{named['inbound']}"
     return f"departure:{broken.subject}"

@@ -44,6 +44,7 @@ class Act(StrEnum):
     WORK_CASES = "work cases"
     LOOK = "open personal data"
     DECIDE = "decide"
+    SPEAK = "write to people"  # what very many people are told of one incident
     APPROVE = "approve"  # the second pair of eyes: refund, erasure, more views a day
     RUN_NETWORK = "run the network"
     KEEP_DEVICES = "keep devices"
@@ -52,7 +53,7 @@ class Act(StrEnum):
 
 
 _PIECE = frozenset({Sight.PROGRESS, Sight.PLACES, Sight.EVIDENCE, Sight.CASES, Sight.DEPARTURES, Sight.COUNTS})
-_DESK = frozenset({Act.KEEP_OWN_ACCOUNT, Act.WORK_CASES, Act.LOOK, Act.DECIDE})
+_DESK = frozenset({Act.KEEP_OWN_ACCOUNT, Act.WORK_CASES, Act.LOOK, Act.DECIDE, Act.SPEAK})
 
 MAY_SEE: Mapping[Role, frozenset[Sight]] = {
     Role.COURIER: frozenset({Sight.PROGRESS, Sight.NAME, Sight.DOOR}),  # of today's stops
