@@ -43,13 +43,10 @@ def check_journal(unit: Unit) -> None:
         raise BrokenError("I8", f"{waiting} scans wait on {unit.dev}")
 
 
-def next_due(ask: Ask) -> datetime | None:
-    """When a delivery is next due, or the hour comes that it is held for, while no clock is wrong."""
-    due = ask(
-        "SELECT min(coalesce(not_before, max(due_at, coalesce(lease_until, 0)))) FROM deliveries"
-        " WHERE due_at IS NOT NULL OR not_before IS NOT NULL"
-    )[0][0]
-    return None if due is None else _instant(due)
+def next_due(ask: Ask) -> tuple[datetime | None, datetime | None]:
+    """When a delivery is next due, by real time; and the hour of business until which one is held. None: no such."""
+    (due, held) = ask("SELECT min(max(due_at, coalesce(lease_until, 0))), min(not_before) FROM deliveries")[0]
+    return due and _instant(due), held and _instant(held)
 
 
 def check_outboxes(ask: Ask, now: datetime) -> None:

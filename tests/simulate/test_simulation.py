@@ -22,6 +22,7 @@ ONCE_FAILED: dict[int, str] = {
     248: "an old epoch spoke up once after a restore, and that greeting was lost",
     325: "the same, with a full disk",
     318: "a lost answer to a greeting kept a device from hearing of a restore for a minute",
+    135: "the one answer that told an idle device of a restore was lost, and no status was answered after it",
     433: "a scan that waited was forgotten when its piece was booked in the middle of a rebuild",
     452: "what was folded while our clock ran ahead stood until the true hour reached it",
 }

@@ -496,7 +496,7 @@ def said(replies: Sequence[Reply]) -> list[tuple[str, str, int, int]]:
     return [(down, ack.ep, ack.upto, ack.gen) for down, ack in acks]
 
 
-def test_after_a_restore_every_device_on_line_hears_of_it_at_its_next_status_and_then_no_more(world: World) -> None:
+def test_after_a_restore_every_device_on_line_hears_of_it_at_each_status(world: World) -> None:
     device = world.device()
     world.hears(device.says(device.scans(device.scan("A"))))
     generation = restored(world)
@@ -505,7 +505,7 @@ def test_after_a_restore_every_device_on_line_hears_of_it_at_its_next_status_and
     assert said(replies) == [(_down(device), EP, 1, generation)]
     assert isinstance(told.message, wire.Ack)
     assert wire.same_mac(wire.answer_mac(device.key, told.message), told.message.mac)
-    assert world.hears(word) == []
+    assert said(world.hears(word)) == said(replies)  # the first may have been lost on its way
 
 
 def test_a_device_that_was_receipted_more_than_is_known_is_told_at_each_status(world: World) -> None:
@@ -517,8 +517,6 @@ def test_a_device_that_was_receipted_more_than_is_known_is_told_at_each_status(w
     assert said(world.hears(device.says(wire.encode(status)))) == [(_down(device), EP, 1, generation)]
     unknown = wire.Status(v=1, ep=OTHER_EP, acked=5, **word)
     assert said(world.hears(device.says(wire.encode(unknown)))) == [(_down(device), OTHER_EP, 0, generation)]
-    content = wire.Status(v=1, ep=EP, acked=1, **word)
-    assert world.hears(device.says(wire.encode(content))) == []
 
 
 @settings(SLOW_BUT_FEW, max_examples=15)

@@ -1,7 +1,7 @@
 """A batch of messages in one transaction: what is new is appended, what is not understood put aside, all answered."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -61,7 +61,6 @@ class Ingest:
         self._clock = clock
         self._contacts = Contacts()
         self._watch = GapWatch(store, roll, clock, monotonic)
-        self._receipted: set[str] = set()  # devices that have heard of this process, and so of its generation
         self.counts: Counter[str] = Counter()
 
     def take(self, heard: Sequence[Heard]) -> list[Reply]:
@@ -109,7 +108,7 @@ class Ingest:
         understood = [message for message in messages if isinstance(message, Understood)]
         with self._store.writing() as tx:
             tx.log.lock()
-            batch = _Batch(tx, self._clock, self._contacts.hearing(tx, understood), understood, self._receipted)
+            batch = _Batch(tx, self._clock, self._contacts.hearing(tx, understood), understood)
             for message in messages:
                 batch.add(message)
             batch.write()
@@ -130,7 +129,6 @@ class Ingest:
             claimed[message.stream] = max(last, claimed.get(message.stream, 0))
         for message in {message.stream: message for message in understood}.values():
             stream = batch.streams[message.stream]
-            self._receipted.add(message.device.dev)
             self._watch.sees(message.device.dev, stream, last=max(stream.highest, claimed[message.stream]))
         for thing in batch.put_aside:
             log.warning("put aside", topic=thing.topic[:120], why=thing.why, detail=thing.detail[:200])
@@ -184,12 +182,10 @@ class _Batch:
         clock: Clock,
         hearing: Hearing,
         understood: Sequence[Understood],
-        receipted: Set[str],
     ) -> None:
         self._tx = tx
         self._clock = clock
         self._understood = understood
-        self._receipted = receipted
         self.hearing = hearing
         self.counts: Counter[str] = Counter()
         self.put_aside: list[NewAside] = []  # once written: those not seen before
@@ -241,18 +237,16 @@ class _Batch:
         self.counts["quarantined"] += len(self._asides)
 
     def replies(self) -> list[Reply]:
-        """What no record was, then one receipt a device and epoch, then what else a hello is told."""
+        """What no record was, then one receipt a device and epoch, then what else a hello is told.
+
+        A status has one too: the device may be the only one left who does not know that the database was restored.
+        """
         receipts: dict[tuple[str, str], Reply] = {}
         for message in self._understood:
             stream = self.streams[message.stream]
-            if self._wants_receipt(message, stream) and message.stream not in receipts:
+            if message.stream not in receipts:
                 receipts[message.stream] = _receipt(message.address, message.device, stream, self._generation)
         return [*self._nacks.values(), *receipts.values(), *self._greetings]
-
-    def _wants_receipt(self, message: Understood, stream: Stream) -> bool:
-        """Greetings and scans do; a status, if the device may not know yet that the database was restored."""
-        said = message.said
-        return not isinstance(said, Status) or said.acked > stream.upto or message.device.dev not in self._receipted
 
     def _greet(self, message: Understood, hello: Hello) -> None:
         time = Time(c0=hello.sent, s1=millis(message.heard.heard_at), s2=millis(self._clock.now()))
