@@ -16,7 +16,7 @@ import msgspec
 from tracker.domain.handling import EventKey, HandlingEvent, Kind
 from tracker.domain.ids import S10Number
 from tracker.domain.itinerary import Itinerary, Leg, Plan, leg_on
-from tracker.domain.judge import judge, judge_again_at
+from tracker.domain.judge import judge, judge_again_at, stranded
 from tracker.domain.movements import Known
 from tracker.domain.network import Departure, Facility, FacilityKind, Mode
 from tracker.domain.notices import Notice, NoticeKind, cause
@@ -250,7 +250,7 @@ class _Writer:
         situation = Situation(piece, plan, reached, runs, self._tx.network.facilities(), NOW)
         judged = judge(situation)
         text = spelled(Standing(reached, plan, judged))
-        again_at = judge_again_at(situation, judged)
+        again_at = judge_again_at(situation, stranded(situation, judged.irregularities))
         return (
             reached.state.value, reached.facility, text.progress, text.plan, text.judgement,
             micros(again_at) if again_at else None,

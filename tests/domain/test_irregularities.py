@@ -26,7 +26,7 @@ from tests.world import (
     rides_to_frankfurt,
 )
 from tracker.domain.handling import EventKey, Kind
-from tracker.domain.rules import DUTIES, IrregularityKind, irregularities, look_again_after
+from tracker.domain.rules import DUTIES, ONLY_AFTER, RULES, IrregularityKind, irregularities, look_again_after
 from tracker.domain.shipment import Goods
 
 K = IrregularityKind
@@ -250,6 +250,14 @@ def test_each_has_a_name_of_its_own_and_is_over_after_it_began(events: tuple) ->
     found = irregularities(Story(ADAS_PARCEL, events=events).left(LH991, "09:10").situation(day=2))
     assert len({i.name for i in found}) == len(found)
     assert all(i.cleared_at is None or i.cleared_at >= i.since for i in found)
+
+
+@trade
+@given(stories())
+def test_what_is_only_asked_after_a_kind_of_handling_finds_nothing_before(events: tuple) -> None:
+    situation = Story(ADAS_PARCEL, events=events).left(LH991, "09:10").cancelled(LH860, "10:00").situation(day=2)
+    found = {rule: list(rule(situation)) for rule in RULES}
+    assert not any(found[rule] for rule, kind in ONLY_AFTER.items() if kind not in situation.heard)
 
 
 def test_the_page_on_irregularities_has_a_row_for_each_with_who_acts() -> None:

@@ -332,7 +332,7 @@ def test_nothing_changes_before_the_instant_we_said_to_look_again(events: tuple[
     story = Story(ADAS_BAG, events=events).left(LH991, "09:10").left(LH860, "11:00")
     situation = replace(story.situation(), now=at("12:00"))
     judgement = judge(situation)
-    again_at = judge_again_at(situation, judgement)
+    again_at = judge_again_at(situation, stranded(situation, judgement.irregularities))
     until = again_at - timedelta(seconds=1) if again_at is not None else at("12:00", day=5)
     assert judge(replace(situation, now=until)) == judgement
 
@@ -354,7 +354,7 @@ def test_while_there_is_no_other_way_it_is_looked_for_each_hour() -> None:
     judgement = judge(situation)
     assert judgement.eta is None
     assert judgement.next_departure is None
-    assert judge_again_at(situation, judgement) == at("12:21")
+    assert judge_again_at(situation, stranded(situation, judgement.irregularities)) == at("12:21")
 
 
 def test_after_a_re_plan_the_window_and_the_departure_are_the_new_ones() -> None:
@@ -408,5 +408,5 @@ def test_a_first_leg_missed_can_be_replanned_from_now() -> None:
 
 def test_a_delivered_piece_is_not_looked_at_again() -> None:
     story = ONTIME.scan(Kind.DELIVER, OSL, "14:00")
-    assert judge_again_at(story.situation(), story.judged()) is None
+    assert judge_again_at(story.situation(), stranded(story.situation(), story.judged().irregularities)) is None
     assert next_leg(story.situation()) is None

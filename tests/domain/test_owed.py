@@ -12,7 +12,7 @@ from tests.world import ADAS_BAG, ADAS_PARCEL, AMS_ST, FRA, LH860, LH862, LH991,
 from tracker.domain import pickup
 from tracker.domain.eta import Eta
 from tracker.domain.handling import Decided, EventKey, HandlingEvent, Kind
-from tracker.domain.judge import judge_again_at
+from tracker.domain.judge import judge_again_at, stranded
 from tracker.domain.notices import Judgement, Notice, NoticeKind, Said, Urgency
 from tracker.domain.owed import CORRECTED, STOOD, TOLD_A_DAY, notices_owed, stands
 from tracker.domain.staff import Role
@@ -67,7 +67,7 @@ def test_at_the_counter_they_are_reminded_at_half_time_and_a_day_before_it_goes_
     first, second = pickup.reminders(ready)
     assert kinds(READY) == [K.READY_FOR_PICKUP]
     situation = READY.situation("16:00")
-    assert judge_again_at(situation, READY.judged("16:00")) is not None
+    assert judge_again_at(situation, stranded(situation, READY.judged("16:00").irregularities)) is not None
     causes = [
         [n.cause for n in notices_owed(None, READY.judged(), ADAS_PARCEL, now=moment) if n.kind is K.PICKUP_REMINDER]
         for moment in (first - timedelta(seconds=1), first, second, pickup.kept_by(ready))

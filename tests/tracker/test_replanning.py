@@ -53,6 +53,16 @@ def test_what_is_aboard_a_diverted_flight_is_planned_on_from_where_that_goes(bag
     assert rebuild(bag.store, bag.clock) == {}
 
 
+def test_a_new_way_that_breaks_before_its_own_fact_is_read_is_given_up_at_once(bag: World) -> None:
+    for departure in (ONWARD, LATER):
+        Network(bag.store, bag.clock).tell("ops", [DepartureUpdate(departure, at(1), {"cancelled": True})])
+        bag.projector.step()
+    assert legs(bag) == [FEEDER, LATEST]
+    bag.fold()
+    assert legs(bag) == [FEEDER, LATEST]
+    assert rebuild(bag.store, bag.clock) == {}
+
+
 def test_a_new_way_that_rests_on_a_withdrawn_card_falls_away_and_takes_no_room(bag: World) -> None:
     tell(bag, [*MISSED[1:], *DEPARTED[2:5]])
     bag.fold()

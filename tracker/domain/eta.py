@@ -76,11 +76,9 @@ def eta(situation: Situation) -> Eta | None:
     if progress.state in (State.DELIVERED, State.RETURNING):
         return None
     place = situation.facility(situation.piece.destination)
-    ready = progress.reached(Kind.READY_FOR_PICKUP)
-    if progress.state is State.READY_FOR_PICKUP and ready is not None:
+    if progress.state is State.READY_FOR_PICKUP and (ready := progress.reached(Kind.READY_FOR_PICKUP)) is not None:
         return Eta(ready.last_at, ready.last_at, because(AT_COUNTER, {"facility": ready.facility}))
-    out = progress.reached(Kind.OUT_FOR_DELIVERY)
-    if progress.state is State.OUT_FOR_DELIVERY and out is not None:
+    if progress.state is State.OUT_FOR_DELIVERY and (out := progress.reached(Kind.OUT_FOR_DELIVERY)) is not None:
         facts: Facts = {"facility": out.facility, "out_at": out.last_at}
         return Eta(out.last_at, out.last_at + ROUND_TAKES, because(ON_THE_VAN, facts))
     legs = situation.itinerary.legs
@@ -91,8 +89,7 @@ def eta(situation: Situation) -> Eta | None:
     there = [m.first_at for m in progress.marks if m.facility == place.code and m.kind in (Kind.ARRIVE, Kind.UNLOAD)]
     if there:
         arrives_at = min(there)
-    attempt = progress.reached(Kind.ATTEMPT)
-    if progress.state is State.ATTEMPTED and attempt is not None:
+    if progress.state is State.ATTEMPTED and (attempt := progress.reached(Kind.ATTEMPT)) is not None:
         arrives_at = max(arrives_at, attempt.last_at)  # the next van, not the one it was on
         there.append(attempt.last_at)
     if there:
@@ -103,12 +100,13 @@ def eta(situation: Situation) -> Eta | None:
     if situation.not_before is not None and situation.not_before > arrives_at:
         leaves = next_round(place, arrives_at=situation.not_before)
         return Eta(leaves, leaves + ROUND_TAKES, because(BY_VAN, {"facility": place.code, "round_at": leaves}))
-    earliest, _ = window(kind, place, arrives_at=soonest)
-    _, latest = window(kind, place, arrives_at=latest_arrival)
+    earliest, latest = window(kind, place, arrives_at=soonest)
+    if latest_arrival != soonest:
+        _, latest = window(kind, place, arrives_at=latest_arrival)
     facts = {"departure": last.departure, "facility": place.code, "arrives_at": arrives_at}
     if kind is PieceKind.BAG:
         return Eta(earliest, latest, because(BY_BELT, facts), confidence)
-    round_at = next_round(place, arrives_at=arrives_at)
+    round_at = earliest if soonest == arrives_at else next_round(place, arrives_at=arrives_at)
     return Eta(earliest, latest, because(BY_ROUND, {**facts, "round_at": round_at}), confidence)
 
 
@@ -129,12 +127,14 @@ def _arrival(situation: Situation, leg: Leg) -> tuple[datetime, datetime, dateti
     if known is None:
         return leg.arrives_at, leg.arrives_at, leg.arrives_at, None
     told, planned = known.told, known.arrives_at - known.departs_at
+    if known.landed_at is not None or not situation.transit.cases:
+        return told, told, told, None
     origin, end = situation.facility(known.origin), situation.facility(known.destination)
     departs_at = known.departs_at.astimezone(ZoneInfo(origin.zone))
     minutes = planned / timedelta(minutes=1)
     ride = Ride(origin.code, end.code, departs_at, minutes, known.mode, f"{origin.kind}>{end.kind}")
     learned, middle = situation.transit.window(ride, STATED), situation.transit.minutes(ride, 0.5)
-    if learned is None or middle is None or known.landed_at is not None:
+    if learned is None or middle is None:
         return told, told, told, None
     # an estimate knows the day better than its timetable does; how far estimates are off was not learned
     begins = told - (timedelta(minutes=middle) if known.estimated_arrival is not None else planned)

@@ -133,15 +133,15 @@ def ready_again_at(situation: Situation, leg: Leg) -> datetime:
     return max(situation.now, inbound.expected_arrival + situation.facility(leg.origin).minimum_connection)
 
 
-def judge_again_at(situation: Situation, judgement: Judgement) -> datetime | None:
-    """The next instant at which the judgement may change though nothing is heard."""
+def judge_again_at(situation: Situation, why: Stranded | None) -> datetime | None:
+    """The next instant at which the judgement may change though nothing is heard; `why`: it is `stranded`."""
     if situation.delivered:
         return None
     by_rule = look_again_after(situation)
     moments = [by_rule + timedelta(seconds=1)] if by_rule is not None else []
     if (ready := pickup.waiting(situation.progress)) is not None:
         moments += [moment for moment in pickup.reminders(ready) if moment > situation.now]
-    if stranded(situation, judgement.irregularities) is not None:
+    if why is not None:
         moments.append(situation.now + TRY_AGAIN)
     return min(moments, default=None)
 

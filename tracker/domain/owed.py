@@ -157,8 +157,7 @@ def _under_way(after: Judgement, piece: Piece, now: datetime) -> Iterator[Notice
         why = because(HANDED_IN, {"facility": handed_in.facility, "handed_in_at": handed_in.first_at})
         named, old = cause(K.PICKED_UP, piece=piece.name), handed_in.first_at + timedelta(hours=24)
         yield Notice(K.PICKED_UP, named, why, (handed_in.key,), window, expires_at=old)
-    out = progress.reached(Kind.OUT_FOR_DELIVERY)
-    if out is not None and progress.state is State.OUT_FOR_DELIVERY:
+    if progress.state is State.OUT_FOR_DELIVERY and (out := progress.reached(Kind.OUT_FOR_DELIVERY)) is not None:
         why = because(ON_THE_VAN, {"facility": out.facility, "out_at": out.last_at})
         named = cause(K.OUT_FOR_DELIVERY, piece=piece.name, day=after.out_on or out.last_at.date())
         yield Notice(K.OUT_FOR_DELIVERY, named, why, (out.key,), window)
@@ -386,8 +385,10 @@ CORRECTED = ACTED_ON | {
 
 def _corrections(after: Judgement, piece: Piece, said: Sequence[Said]) -> Iterator[Notice]:
     """Of what rested on a withdrawn scan and nothing else shows; and of what was lost, that it was found."""
-    withdrawn, true = frozenset(after.progress.withdrawn), _true(after, piece)
-    lost = _first(after, Wrong.LOST)
+    withdrawn, lost = frozenset(after.progress.withdrawn), _first(after, Wrong.LOST)
+    if not withdrawn and (lost is None or lost.cleared_at is None):
+        return
+    true = _true(after, piece)
     for each in said:
         old = each.notice
         if old.kind not in CORRECTED or not (each.told or each.pending):
@@ -456,7 +457,7 @@ def _again(notice: Notice, said: Sequence[Said]) -> Notice:
     for each in family:
         corrected = corrections.get(each.notice.cause)
         if each.outcome != CANCELLED and not (corrected is not None and (corrected.told or corrected.pending)):
-            return replace(notice, cause=each.notice.cause)
+            return notice if each.notice.cause == notice.cause else replace(notice, cause=each.notice.cause)
     after = corrections.get(family[-1].notice.cause)
     again = f"{notice.cause}{AGAIN}{len(family) + 1}"
     return replace(notice, cause=again, withdraws=after.notice.cause if after is not None else None)

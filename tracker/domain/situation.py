@@ -1,7 +1,7 @@
 """Everything a rule may look at when it judges a piece: values only, and the instant of judgement."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any, TypeVar
@@ -32,6 +32,8 @@ class Situation:
     facilities: Mapping[str, Facility]
     now: datetime
     transit: Transit = NO_HISTORY
+    _ridden: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _answers: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def departure(self, name: str) -> Departure | None:
         return self.departures.get(name)
@@ -45,20 +47,12 @@ class Situation:
             self._ridden[departure] = not cancelled and self.progress.rode(departure, left_at=left_at)
         return self._ridden[departure]
 
-    @cached_property
-    def _ridden(self) -> dict[str, bool]:
-        return {}
-
     def once(self, ask: Callable[["Situation"], T]) -> T:
         """What a function of this situation answers, worked out the first time it is asked for."""
         if ask not in self._answers:
             self._answers[ask] = ask(self)
         answer: T = self._answers[ask]
         return answer
-
-    @cached_property
-    def _answers(self) -> dict[Any, Any]:
-        return {}
 
     def left(self, departure: str, by: datetime) -> bool:
         """Whether it left by an instant, as is known now; of one that no timetable has nobody takes that back."""
@@ -73,6 +67,11 @@ class Situation:
     def itinerary(self) -> Itinerary:
         """The plan in force."""
         return self.versions[-1]
+
+    @cached_property
+    def heard(self) -> frozenset[str]:
+        """The kinds of all that was ever said of it."""
+        return frozenset([m.kind for m in (*self.progress.marks, *self.progress.remarks)])
 
     @cached_property
     def delivered(self) -> Mark | None:

@@ -25,7 +25,7 @@ class Why:
 
 def because(sentence: str, facts: Facts | None = None) -> Why:
     """A `Why`, its facts spelled as text and put in order, so that equal reasons are equal values."""
-    return Why(sentence, tuple(sorted((name, _spelled(value)) for name, value in (facts or {}).items())))
+    return Why(sentence, tuple(sorted([(name, _spelled(value)) for name, value in (facts or {}).items()])))
 
 
 def _spelled(value: str | int | datetime) -> str:

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import msgspec
 
 from tracker.domain import handling
 from tracker.domain.handling import HandlingEvent, Kind, is_only_kept, said_of_asks
-from tracker.domain.ids import LONGEST, MATCHING, NEVER_A_PIECE, aliases_in, container_of, identify
+from tracker.domain.ids import MATCHING, NEVER_A_PIECE, aliases_in, container_of, identify
 from tracker.domain.itinerary import Foreseen, Replan
 from tracker.domain.network import ClosureWord
 from tracker.folding import closure_word_of, foreseen_of, planned_legs, replan_of
@@ -32,6 +31,7 @@ class News:
     events: list[HandlingEvent] = field(default_factory=list)
     replans: list[Replan] = field(default_factory=list)
     foreseen: list[Foreseen] = field(default_factory=list)
+    anew: bool = False  # what it rests on changed too: it is judged again, whatever is said of itself
 
 
 @dataclass
@@ -81,7 +81,7 @@ def match(tx: Transaction, facts: Sequence[KeptFact]) -> Matched:
             case _ if is_only_kept(fact.event):
                 pass  # kept; it means nothing to a piece so far
             case _:
-                scans.append((fact, _names(fact)))
+                scans.append((fact, aliases_in(fact.event.code, fact.sym)))
     runs = {number for _, names in scans for scheme, number in names if scheme == _DEPARTURE}
     timetable = tx.network.departures(runs).keys() if runs else ()
     numbers = {number for _, names in scans for scheme, number in names if scheme != _DEPARTURE}
@@ -156,11 +156,3 @@ def _decided_about(fact: KeptFact) -> int | None:
 
 def _why_unknown(fact: KeptFact) -> str:
     return "unknown number" if identify(fact.event.code, fact.sym) else "no number we know the form of"
-
-
-def _names(fact: KeptFact) -> Names:
-    code = fact.event.code
-    return _names_in(code, fact.sym) if len(code) <= LONGEST else aliases_in(code, fact.sym)
-
-
-_names_in = lru_cache(20_000)(aliases_in)  # a piece is scanned several times within hours

@@ -95,7 +95,9 @@ def work_off(
     now: datetime,
 ) -> None:
     """Folds and judges the pieces with news and those planned on what departed, and keeps what came of it."""
-    touched = {**news, **_riders(tx, departed, news)}
+    touched = dict(news)
+    for piece in _riders(tx, departed):
+        touched.setdefault(piece, News()).anew = True
     if not touched:
         return
     settled, stuck, tripped = settle.fold(tx, touched, now=now)
@@ -131,9 +133,8 @@ def _look_again_through(tx: Transaction, closed: Sequence[tuple[int, str, Closur
         tx.timelines.judge_soon(tx.network.planned_through([code], since=now, until=until), now=now)
 
 
-def _riders(tx: Transaction, departed: Collection[str], news: Mapping[int, News]) -> dict[int, News]:
+def _riders(tx: Transaction, departed: Collection[str]) -> set[int]:
     """Every piece ever planned on a departure of which we know more now."""
     if not departed:
-        return {}
-    moved = settle.happened(tx, tx.network.departures(departed), tx.log.of_departures(departed))
-    return {piece: News() for piece in moved - news.keys()}
+        return set()
+    return settle.happened(tx, tx.network.departures(departed), tx.log.of_departures(departed))

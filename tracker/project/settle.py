@@ -47,6 +47,7 @@ class Settled:
     before: Judgement | None
     again_at: datetime | None
     owed: tuple[Notice, ...]  # and not owed before
+    why: Stranded | None  # it cannot go as planned
     followed: Followed | None = None  # into its containers; None where it is and was in none, or went on
 
     @property
@@ -94,7 +95,7 @@ def fold(
             continue
         if on is None:
             anew.append(known)
-        else:
+        elif not _known_already(on, news[known.id], now):
             folded.append(on)
     all_facts = facts if facts is not None else tx.log.of_pieces([known.id for known in anew]) if anew else {}
     containers = told(tx, (fact.event for each in all_facts.values() for fact in each))
@@ -117,7 +118,7 @@ def fold(
                 why = stranded(situation, breaking(situation))
             if why is None:
                 one = settle_one(each.known, situation, each.followed, heard, again=facts is not None)
-                why = stranded(situation, one.judgement.irregularities) if facts is None else None
+                why = one.why if facts is None else None
             if why is not None:
                 stuck.append(Stuck(each.known, situation, why, each.followed, heard))
             elif one is not None:
@@ -149,7 +150,9 @@ def settle_one(
     owed = notices_owed(before, judgement, piece, now=situation.now, zone=zone, said=said)
     known_by = {each.notice.cause for each in said}
     new = tuple(notice for notice in owed if notice.cause not in known_by)
-    return Settled(known, situation, judgement, written, before, judge_again_at(situation, judgement), new, followed)
+    why = stranded(situation, judgement.irregularities)
+    again_at = judge_again_at(situation, why)
+    return Settled(known, situation, judgement, written, before, again_at, new, why, followed)
 
 
 def _go_on(known: KnownPiece, news: News) -> _Folded | None:
@@ -171,6 +174,13 @@ def _go_on(known: KnownPiece, news: News) -> _Folded | None:
     for foreseen in news.foreseen:
         plan = plan.with_foreseen(foreseen)
     return _Folded(known, folded, plan)
+
+
+def _known_already(on: _Folded, news: News, now: datetime) -> bool:
+    """Whether all that is new of it are re-plans it was judged with when they were decided, and nothing else is due."""
+    if not news.replans or news.events or news.foreseen or news.anew or on.plan != on.known.plan:
+        return False
+    return on.known.again_at is None or on.known.again_at > now
 
 
 def folded_from(

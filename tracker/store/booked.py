@@ -215,7 +215,7 @@ class BookedShipments:
     def consignees(self, of: Collection[int]) -> dict[int, tuple[Consignee, tuple[str, ...]]]:
         """Who receives each piece, and the channels they are told by."""
         found = {}
-        for row in self._connection.execute(_CONSIGNEES, {WANTED: of}):
+        for row in self._connection.execute(_CONSIGNEES, {WANTED: of}).all():
             who = Consignee(row.id, row.pseudonym, row.name, row.email, row.phone, row.language, row.zone)
             found[row.piece] = who, tuple(msgspec.json.decode(row.channels, type=list[str]))
         return found

@@ -200,7 +200,7 @@ class NetworkTables:
         """All departures that leave from `since` to before `until`, as far as is known."""
         due = sa.and_(departures.c.leaves_at >= since, departures.c.leaves_at < until)
         query = sa.select(departures).where(due).order_by(departures.c.leaves_at, departures.c.name)
-        return [_departure(row) for row in self._connection.execute(query)]
+        return [_departure(row) for row in self._connection.execute(query).all()]
 
     # who tells us of departures
 

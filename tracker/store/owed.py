@@ -69,12 +69,12 @@ class OwedNotices:
             debts = [debt for debt in debts if debt.notice.withdraws not in never_told]
         if not debts:
             return 0
-        rows = self._connection.execute(_OWED, {WANTED: {debt.notice.cause for debt in debts}})
+        rows = self._connection.execute(_OWED, {WANTED: {debt.notice.cause for debt in debts}}).all()
         known = {(row.cause, row.person) for row in rows}
         fresh = {(debt.notice.cause, debt.person): debt for debt in debts}
         new = [debt for name, debt in fresh.items() if name not in known]
         if new:
-            rows = self._connection.execute(_LAST, {WANTED: {debt.piece for debt in new}})
+            rows = self._connection.execute(_LAST, {WANTED: {debt.piece for debt in new}}).all()
             last = {row.piece: row.seq for row in rows}
             storms = {} if muted else self._storms.joined((debt.notice, debt.owed_at) for debt in new)
             owed = []
@@ -88,7 +88,7 @@ class OwedNotices:
     def said(self, pieces: Collection[int]) -> dict[int, tuple[Said, ...]]:
         """All that was ever owed of these pieces, in order."""
         found: defaultdict[int, list[Said]] = defaultdict(list)
-        for row in self._connection.execute(_SAID, {WANTED: pieces}) if pieces else ():
+        for row in self._connection.execute(_SAID, {WANTED: pieces}).all() if pieces else ():
             found[row.piece].append(Said(msgspec.json.decode(row.notice, type=Notice), row.owed_at, row.outcome))
         return {piece: tuple(each) for piece, each in found.items()}
 

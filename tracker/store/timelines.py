@@ -222,7 +222,9 @@ class Timelines:
         A booking says so at once, or the next would be given the same room.
         """
         names = {name for rides in plans.values() for name in rides}
-        rows = self._connection.execute(_RIDES, {"departures": names, "pieces": plans.keys()})
+        if not plans:
+            return
+        rows = self._connection.execute(_RIDES, {"departures": names, "pieces": plans.keys()}).all()
         known = {(row.departure, row.piece): row.in_force for row in rows}
         wanted = [
             {"departure": name, "piece": piece, "in_force": in_force}
@@ -236,7 +238,7 @@ class Timelines:
     def keep_irregularities(self, judgements: Mapping[int, Judgement]) -> None:
         """Replaces what was wrong with these pieces."""
         known: dict[int, set[tuple[object, ...]]] = {piece: set() for piece in judgements}
-        for row in self._connection.execute(_IRREGULARITIES, {WANTED: judgements.keys()}):
+        for row in self._connection.execute(_IRREGULARITIES, {WANTED: judgements.keys()}).all():
             known[row.piece].add((row.kind, row.subject, row.since, row.cleared_at))
         wanted = {
             piece: {(i.kind.value, i.subject, i.since, i.cleared_at) for i in judgement.irregularities}

@@ -1,7 +1,5 @@
 """What things travel in: unit load devices, our own bags, cages and vans, and whatever bears an SSCC."""
 
-from functools import lru_cache
-
 from tracker.domain.ids.identify import LONGEST, aliases_in
 
 NEVER_A_PIECE = frozenset({"uld", "own_container"})
@@ -10,10 +8,5 @@ NEVER_A_PIECE = frozenset({"uld", "own_container"})
 
 def container_of(text: str) -> str | None:
     """The one name of the container this code is of, however it was spelled; None where it is of none."""
-    return _container_of(text) if len(text) <= LONGEST else None
-
-
-@lru_cache(20_000)
-def _container_of(text: str) -> str | None:
-    named = aliases_in(text)
+    named = aliases_in(text) if len(text) <= LONGEST else ()
     return next((number for scheme, number in named if scheme in NEVER_A_PIECE or scheme == "sscc"), None)

@@ -1,8 +1,9 @@
 """One irregularity a file; a new one is its file, its test, a line in `RULES` and one in `duty.DUTIES`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
+from tracker.domain.handling import Kind
 from tracker.domain.rules import (
     attempt_failed,
     connection_at_risk,
@@ -32,7 +33,9 @@ from tracker.domain.rules.duty import DUTIES, Actor, Duty
 from tracker.domain.rules.irregularity import BREAKS_THE_PLAN, Irregularity, IrregularityKind
 from tracker.domain.situation import Situation
 
-RULES: tuple[Callable[[Situation], Iterator[Irregularity]], ...] = (
+Rule = Callable[[Situation], Iterator[Irregularity]]
+
+RULES: tuple[Rule, ...] = (
     connection_at_risk.check,
     missed_connection.check,
     leg_cancelled.check,
@@ -58,7 +61,23 @@ RULES: tuple[Callable[[Situation], Iterator[Irregularity]], ...] = (
     late.check,
 )
 
-BREAKING: tuple[Callable[[Situation], Iterator[Irregularity]], ...] = (
+ONLY_AFTER: Mapping[Rule, Kind] = {
+    overage.check: Kind.LOAD,
+    shortage.check: Kind.UNSEEN,
+    held.check: Kind.HOLD,
+    held_at_customs.check: Kind.HOLD,
+    held_for_payment.check: Kind.HOLD,
+    held_for_address.check: Kind.HOLD,
+    damaged.check: Kind.DAMAGE,
+    attempt_failed.check: Kind.ATTEMPT,
+    refused.check: Kind.ATTEMPT,
+    returned.check: Kind.RETURN,
+    delivered_elsewhere.check: Kind.DELIVER,
+    lost.check: Kind.LOST,
+}
+"""Rules that find nothing as long as no handling of this kind was heard of; they are not asked before."""
+
+BREAKING: tuple[Rule, ...] = (
     missed_connection.check,
     leg_cancelled.check,
     leg_diverted.check,
@@ -79,7 +98,9 @@ def irregularities(situation: Situation) -> tuple[Irregularity, ...]:
     """All that went or goes wrong with a piece, cleared ones included, earliest first; nothing of one withdrawn."""
     if situation.withdrawn:
         return ()
-    found = [irregularity for check in RULES for irregularity in check(situation)]
+    heard = situation.heard
+    asked = [check for check in RULES if check not in ONLY_AFTER or ONLY_AFTER[check] in heard]
+    found = [irregularity for check in asked for irregularity in check(situation)]
     return tuple(sorted(found, key=lambda i: (i.since, i.kind, i.subject)))
 
 
@@ -102,6 +123,7 @@ __all__ = [
     "BREAKING",
     "BREAKS_THE_PLAN",
     "DUTIES",
+    "ONLY_AFTER",
     "RULES",
     "Actor",
     "Duty",

@@ -47,7 +47,8 @@ def look_again(situation: Situation) -> Iterator[datetime]:
 
 
 def _stays(situation: Situation) -> list[tuple[str, datetime, datetime, datetime | None]]:
-    """The last stay at each place: where, since when, until when at the latest, and when it ended."""
+    """The last stay at each place, but those that were short enough anyhow: where, since when, until when at the
+    latest, and when it ended."""
     stays = []
     visits: dict[int, list[Mark]] = {}
     for mark in situation.progress.marks:
@@ -55,17 +56,22 @@ def _stays(situation: Situation) -> list[tuple[str, datetime, datetime, datetime
             visits.setdefault(mark.visit, []).append(mark)
     last = {marks[0].facility: marks for _, marks in sorted(visits.items())}
     for facility, marks in last.items():
-        came_at = min(m.first_at for m in marks)
-        stays.append((facility, came_at, _due_by(situation, facility, came_at), _left_at(situation, marks, came_at)))
+        came_at = min([m.first_at for m in marks])
+        left_at = _left_at(situation, marks, came_at)
+        if left_at is None or left_at > came_at + _lies(situation, facility):
+            stays.append((facility, came_at, _due_by(situation, facility, came_at), left_at))
     return stays
 
 
 def _due_by(situation: Situation, facility: str, came_at: datetime) -> datetime:
-    lies = LONGEST.get(situation.facility(facility).kind, ANYWHERE_ELSE)
     planned = [
         leg.departs_at + SLACK for itinerary in situation.versions for leg in itinerary.legs if leg.origin == facility
     ]
-    return max((came_at + lies, *planned))
+    return max((came_at + _lies(situation, facility), *planned))
+
+
+def _lies(situation: Situation, facility: str) -> timedelta:
+    return LONGEST.get(situation.facility(facility).kind, ANYWHERE_ELSE)
 
 
 def _left_at(situation: Situation, stay: list[Mark], came_at: datetime) -> datetime | None:

@@ -8,6 +8,8 @@ from tracker.domain.timeline import Mark, is_run
 
 def onward(situation: Situation, leg: Leg) -> list[Mark]:
     """Where it was put onto something else from where the leg begins, or turned up further along."""
+    if not situation.progress.marks:
+        return []
     planned = [version for version in situation.versions if version.rides(leg.departure)]
     further = {later.destination for version in situation.versions for later in version.legs} - {leg.origin}
     further -= {earlier.origin for version in planned for earlier in version.before(leg.departure)}
