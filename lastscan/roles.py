@@ -297,6 +297,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.asks import Asks
     from tracker.audit import Audit
     from tracker.booking import Bookings
+    from tracker.callers import Callers
     from tracker.cases import Cases
     from tracker.desk import Desk
     from tracker.devices import Devices, Roll
@@ -342,7 +343,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
         asks=Asks(store, home.clock),
         staff=services,
-        desk=DeskServices(Cases(store, home.clock), Desk(store, home.clock), audit),
+        desk=DeskServices(Cases(store, home.clock), Desk(store, home.clock), Callers(store, audit)),
         settings=WebSettings(embedded_by=tuple(os.environ.get("LASTSCAN_EMBEDDED_BY", "").split())),
         feedback=feedback_desk(home, engine),
         demo=home.is_demo,

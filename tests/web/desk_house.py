@@ -8,6 +8,7 @@ from tests.tracker.test_project import DEPARTED, tell
 from tests.tracker.world import ONWARD, World, at
 from tests.web.staff_house import HERE, PASSWORD, QUICK, Handhelds, name_of, token
 from tracker.audit import Audit
+from tracker.callers import Callers
 from tracker.cases import Cases
 from tracker.desk import Desk
 from tracker.domain.handling import Kind
@@ -36,7 +37,7 @@ class DeskHouse:
             world.bookings,
             clock=world.clock,
             staff=StaffServices(self.accounts, self.audit, Handhelds(), clock=world.clock),
-            desk=DeskServices(self.cases, Desk(world.store, world.clock), self.audit),
+            desk=DeskServices(self.cases, Desk(world.store, world.clock), Callers(world.store, self.audit)),
         )
         for role in AGENTS:
             self.accounts.use_link(self.accounts.add(name_of(role), role=role, by=None), PASSWORD)

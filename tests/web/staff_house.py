@@ -12,6 +12,7 @@ from sqlalchemy.pool import StaticPool
 
 from tests.web.stand_in import NOON, House, mailbox
 from tracker.audit import Audit
+from tracker.callers import Callers
 from tracker.cases import Cases
 from tracker.clock import StoppedClock
 from tracker.desk import Desk
@@ -64,7 +65,8 @@ class StaffHouse:
         self.handhelds = Handhelds()
         house = House()
         services = StaffServices(self.accounts, self.audit, self.handhelds, clock=self.clock)
-        desk = DeskServices(Cases(self.store, self.clock), Desk(self.store, self.clock), self.audit)
+        callers = Callers(self.store, self.audit)
+        desk = DeskServices(Cases(self.store, self.clock), Desk(self.store, self.clock), callers)
         self.app: Flask = create_app(
             house, house, clock=self.clock, letters=mailbox, staff=services, desk=desk, demo=demo
         )

@@ -215,3 +215,34 @@ def test_macros_name_what_can_be_decided_and_every_step_has_its_words() -> None:
     for macro in MACROS:
         assert macro.kinds <= set(IrregularityKind)
         assert macro.steps
+
+
+def test_a_caller_is_found_without_a_name_on_the_page_until_there_is_a_reason(house: DeskHouse) -> None:
+    case, client = house.missed_connection(), house.client()
+    number = case.split("/")[3]
+    page = house.post(client, "/desk/find", said="lovelace").text
+    assert number in page
+    assert "name agrees" in page
+    assert f'href="{case}"' in page
+    assert "Ada" not in page
+    assert "0 found" in house.post(client, "/desk/find", said="Nobody").text
+    assert client.get("/desk/find?said=lovelace").text.count(number) == 0  # nothing personal in an address
+    path = f"/desk/contacts/{number}"
+    assert house.post(client, path, reason=" ").status_code == 422
+    opened = house.post(client, path, reason="she calls")
+    assert "Ada Lovelace" in opened.text
+    assert "ada@example.org" in opened.text
+    assert house.audit.newest(1)[0]["object"] == f"piece {number}"
+    assert house.post(client, "/desk/contacts/none", reason="r").status_code == 404
+    nora = house.client(Role.NETWORK_MANAGER)
+    assert house.post(nora, path, reason="curious").status_code == 403
+    assert "/desk/contacts/" not in nora.get(case).text
+
+
+def test_no_english_stays_on_a_chinese_page(house: DeskHouse) -> None:
+    case, client = house.missed_connection(), house.client(Role.SUPERVISOR)
+    for path in ("/desk/", case, "/desk/find"):
+        page = client.get(f"{path}?lang=zh-Hans").text
+        visible = re.sub(r"<(script|svg|style|code|kbd)\b.*?</\1>|<[^>]+>|dev:[^<]*|api:[^<]*", " ", page, flags=re.S)
+        found = set(re.findall(r"[A-Za-z][a-z]{2,}", visible)) - {"Lastscan", "English", "supervisor"}
+        assert found <= {"Seattle", "Denver", "Boston", "station", "hub"}  # places that have no Chinese name

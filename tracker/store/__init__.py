@@ -15,6 +15,7 @@ from tracker.domain.errors import MistakeError, StoreError, UnkeepableError
 from tracker.store.asks import AskTables
 from tracker.store.audit import AuditChain
 from tracker.store.booked import BookedShipments
+from tracker.store.callers import CallerTables
 from tracker.store.cases import CaseTables
 from tracker.store.containers import Containers
 from tracker.store.device_registry import DeviceRegistry
@@ -49,6 +50,7 @@ class Transaction:
         self.asks = AskTables(connection)
         self.cases = CaseTables(connection)
         self.storms = StormTables(connection)
+        self.callers = CallerTables(connection)
 
     @contextmanager
     def part(self) -> Iterator[None]:

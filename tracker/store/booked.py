@@ -14,7 +14,8 @@ from tracker.domain.persons import Person
 from tracker.domain.shipment import Goods, Piece, PieceKind, Promise
 from tracker.domain.timeline import State
 from tracker.store.among import WANTED, among
-from tracker.store.schema import accounts, aliases, answers, people, pieces, pins, shipments, timelines
+from tracker.store.callers import keys_of
+from tracker.store.schema import accounts, aliases, answers, caller_keys, people, pieces, pins, shipments, timelines
 
 SLACK = timedelta(days=3)
 """How far outside a journey's window a scan may still mean it."""
@@ -85,7 +86,10 @@ class BookedShipments:
             "zone": party.zone,
             "address": msgspec.json.encode(address).decode(),
         }
-        return int(self._connection.execute(sa.insert(people).values(**values).returning(people.c.id)).scalar_one())
+        made = int(self._connection.execute(sa.insert(people).values(**values).returning(people.c.id)).scalar_one())
+        keys = keys_of(party.name, email=party.email, phone=party.phone, country=party.country)
+        self._connection.execute(sa.insert(caller_keys), [{"key": key, "person": made} for key in sorted(keys)])
+        return made
 
     def add_shipment(self, request: BookingRequest, *, account: str, now: datetime) -> int:
         values = {

@@ -247,14 +247,24 @@ people = Table(
     Column("address", Text),
 )
 
+caller_keys = Table(
+    "caller_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("person", ForeignKey("people.id", ondelete="CASCADE"), primary_key=True),
+    Index("caller_keys_of", "person"),
+    sqlite_with_rowid=False,
+)
+"""What somebody who calls may say of themselves, in one spelling (`tracker/store/callers.py`). Personal."""
+
 shipments = Table(
     "shipments",
     metadata,
     Column("id", Id, primary_key=True),
     Column("account", Text, nullable=False),
-    Column("reference", Text),
+    Column("reference", Text, index=True),
     Column("service", Text, nullable=False),
-    Column("shipper", ForeignKey("people.id"), nullable=False),
+    Column("shipper", ForeignKey("people.id"), nullable=False, index=True),
     Column("consignee", ForeignKey("people.id"), nullable=False, index=True),
     Column("channels", Text, nullable=False),
     Column("booked_at", Instant, nullable=False),

@@ -31,7 +31,7 @@ from tracker.domain.decisions import (
 from tracker.domain.errors import DecidedMeanwhileError, DecisionError
 from tracker.domain.handling import EventKey, Kind, said_by_desk
 from tracker.domain.itinerary import Itinerary
-from tracker.domain.roles import Act
+from tracker.domain.roles import Act, may_do
 from web import places
 from web.desk import view
 from web.desk.macros import MACROS, SAYS, Macro, Step, macro_for
@@ -233,6 +233,7 @@ class Acts:
     way: str | None  # the one that arrives first, in words; None: planned on it already, or there is none
     upto: int  # how many decisions of the desk this page shows
     held_for: tuple[tuple[str, str], ...]
+    may_look: bool  # at whose it is
 
 
 def acts(file: CaseFile, desk: Desk, words: Words) -> Acts:
@@ -249,6 +250,7 @@ def acts(file: CaseFile, desk: Desk, words: Words) -> Acts:
         way=said,
         upto=decided_so_far(file.card),
         held_for=tuple((each.value, label) for each, label in HELD_FOR.items()),
+        may_look=may_do(role, Act.LOOK),
     )
 
 

@@ -5,10 +5,11 @@ from functools import partial
 
 from flask import Blueprint, Flask
 
-from tracker.audit import Audit
+from tracker.callers import Callers
 from tracker.cases import Cases
 from tracker.desk import Desk
 from web.desk.acts import act_pages
+from web.desk.callers import caller_pages
 from web.desk.queue import case_page, queue_pages
 
 
@@ -18,7 +19,7 @@ class DeskServices:
 
     cases: Cases
     desk: Desk
-    audit: Audit
+    callers: Callers
 
 
 def desk_pages(app: Flask, services: DeskServices) -> None:
@@ -26,5 +27,6 @@ def desk_pages(app: Flask, services: DeskServices) -> None:
     pages = Blueprint("desk", __name__, url_prefix="/desk")
     show = partial(case_page, services.desk)
     queue_pages(pages, services.cases, show)
+    caller_pages(pages, services.callers)
     act_pages(pages, services.cases, services.desk, show)
     app.register_blueprint(pages)

@@ -19,6 +19,7 @@ class Place:
 
 PLACES = (
     Place("desk.queue", sentence("Cases"), Act.WORK_CASES),
+    Place("desk.find", sentence("Who is calling"), Act.LOOK),
     Place("staff.people", sentence("People"), Act.KEEP_STAFF),
     Place("staff.devices", sentence("Devices"), Act.KEEP_DEVICES),
     Place("staff.audit", sentence("Audit"), Act.READ_AUDIT),

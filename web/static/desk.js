@@ -44,6 +44,7 @@ document.addEventListener("keydown", (event) => {
   if (target.closest("input, select, textarea, dialog") || localStorage.getItem(OFF)) return;
   const moves = { j: 1, k: -1 }[event.key];
   if (moves ? move(moves) : press(event.key)) event.preventDefault();
+  else if (event.key === "/" && !document.querySelector('[data-key="/"]')) location.href = "/desk/find";
 });
 
 // --- Undo: gone once it is too late ---

@@ -420,6 +420,14 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['stream'], ['streams.id'], ),
     sa.PrimaryKeyConstraint('stream', 'q')
     )
+    op.create_table('caller_keys',
+    sa.Column('key', sa.Text(), nullable=False),
+    sa.Column('person', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('key', 'person'),
+    sqlite_with_rowid=False
+    )
+    op.create_index('caller_keys_of', 'caller_keys', ['person'], unique=False)
     op.create_table('shipments',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('account', sa.Text(), nullable=False),
@@ -434,6 +442,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_shipments_consignee'), 'shipments', ['consignee'], unique=False)
+    op.create_index(op.f('ix_shipments_reference'), 'shipments', ['reference'], unique=False)
+    op.create_index(op.f('ix_shipments_shipper'), 'shipments', ['shipper'], unique=False)
     op.create_table('answers',
     sa.Column('account', sa.Text(), nullable=False),
     sa.Column('key', sa.Text(), nullable=False),
@@ -828,8 +838,12 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_container_facts_pos'), table_name='container_facts')
     op.drop_table('container_facts')
     op.drop_table('answers')
+    op.drop_index(op.f('ix_shipments_shipper'), table_name='shipments')
+    op.drop_index(op.f('ix_shipments_reference'), table_name='shipments')
     op.drop_index(op.f('ix_shipments_consignee'), table_name='shipments')
     op.drop_table('shipments')
+    op.drop_index('caller_keys_of', table_name='caller_keys')
+    op.drop_table('caller_keys')
     op.drop_table('refused')
     op.drop_index(op.f('ix_gap_incidents_stream'), table_name='gap_incidents')
     op.drop_table('gap_incidents')
