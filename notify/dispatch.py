@@ -29,6 +29,8 @@ SOON = timedelta(seconds=5)
 WAVES = 3
 """How many a provider is asked at once, so often are leased in one step: whoever dies keeps no more from the others."""
 
+PLANNED_AT_ONCE = 2000
+
 TURN = timedelta(seconds=1)
 """How long to wait for another to finish, or for a provider to bear more."""
 
@@ -115,7 +117,7 @@ class Dispatcher:
         how many there were."""
         business, real = self._clocks.business.now(), self._clocks.real()
         woken = self._deliveries.wake(business, real)
-        owed = self._outbox.unplanned(by=business)
+        owed = self._outbox.unplanned(PLANNED_AT_ONCE, by=business)
         if not owed:
             return woken
         readers = self._readers.of(owed)

@@ -131,4 +131,6 @@ def _reader(notice: OwedNotice, ways: list[Way]) -> Reader:
     to = notice.recipient
     language = next((way.wishes.language for way in ways if way.wishes.language), to.language)
     zone = next((way.wishes.zone for way in ways if way.wishes.zone), to.zone)
-    return Reader(replace(notice, recipient=replace(to, language=language, zone=zone)), tuple(ways))
+    if (language, zone) != (to.language, to.zone):
+        notice = replace(notice, recipient=replace(to, language=language, zone=zone))
+    return Reader(notice, tuple(ways))

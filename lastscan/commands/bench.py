@@ -91,6 +91,21 @@ def replan(pieces: int, seed: int, database_url: str | None, as_json: bool) -> N
 
 
 @bench.command()
+@click.option("--causes", type=click.IntRange(1), default=100_000, show_default=True, help="Pieces it holds up.")
+@click.option("--database-url", help="An empty PostgreSQL database, instead of SQLite in a scratch file.")
+@json_option
+def storm(causes: int, database_url: str | None, as_json: bool) -> None:
+    """One closed hub: everybody's notices joined to one incident and queued; exit 1 if a second run adds a row."""
+    from lastscan.bench.harness import tell
+    from lastscan.bench.storm import Plan, measure
+
+    found = measure(Plan(causes, database_url))
+    tell("storm", found, as_json=as_json)
+    if any(found["again_new"].values()):
+        raise SystemExit(1)
+
+
+@bench.command()
 @click.option("--due", type=click.IntRange(1), default=50_000, show_default=True, help="Deliveries that are due.")
 @click.option("--batch", type=click.IntRange(1), default=500, show_default=True, help="Deliveries of one claim.")
 @click.option("--database-url", help="An empty PostgreSQL database, instead of SQLite in a scratch file.")

@@ -110,8 +110,9 @@ class OwedNotices:
             return found
         known = {row.id for row in found}
         among_them = {WANTED: {row.incident for row in shared}, "people": {row.person for row in shared}}
-        with_them = self._connection.execute(_WITH_THEM, {**among_them, "by": by + JOINED_WITHIN})
-        return found + [_owed(row) for row in with_them if row.id not in known]
+        with_them = set(self._connection.execute(_WITH_THEM, {**among_them, "by": by + JOINED_WITHIN}).scalars())
+        others = self._connection.execute(_BY_ID, {WANTED: with_them - known}) if with_them - known else ()
+        return found + [_owed(row) for row in others]
 
     def planned(self, ids: Sequence[str]) -> None:
         self._connection.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(planned=True))
@@ -206,7 +207,8 @@ _UNPLANNED = (
     sa.select(outbox).where(~outbox.c.planned).order_by(outbox.c.not_before, outbox.c.id).limit(sa.bindparam("most"))
 )
 _UNPLANNED_BY = _UNPLANNED.where(outbox.c.not_before <= sa.bindparam("by", type_=outbox.c.not_before.type))
-_WITH_THEM = sa.select(outbox).where(
+_BY_ID = sa.select(outbox).where(among(outbox.c.id)).order_by(outbox.c.not_before, outbox.c.id)
+_WITH_THEM = sa.select(outbox.c.id).where(
     among(outbox.c.incident),
     among(outbox.c.person, "people"),
     ~outbox.c.planned,
