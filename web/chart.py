@@ -12,7 +12,8 @@ from itertools import pairwise
 from math import acos, asin, atan2, cos, degrees, hypot, pi, radians, sin
 from pathlib import Path
 
-EARTH_KM = 6371.0
+from tracker.domain.network import EARTH_KM
+
 COAST = Path(__file__).parent / "coast" / "world-110m.json"
 
 Position = tuple[float, float]  # latitude, longitude

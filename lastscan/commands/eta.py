@@ -9,7 +9,7 @@ import click
 from lastscan.home import Home
 from lastscan.options import home_option, json_option, print_json
 from lastscan.replay.files import UnreadableFileError
-from lastscan.replay.rides import COLUMNS, OPTIONAL, before_and_from, rides
+from lastscan.replay.rides import COLUMNS, OPTIONAL, Source, before_and_from, rides
 from tracker import transit
 from tracker.domain.transit.check import Checked, check
 from tracker.domain.transit.fit import fit
@@ -26,11 +26,30 @@ def _pairs(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...])
     return {name: value for name, _, value in (each.partition("=") for each in given)}
 
 
+def _columns(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, Source]:
+    named = _pairs(ctx, param, given)
+    if unknown := named.keys() - {*COLUMNS, *OPTIONAL}:
+        raise click.BadParameter(f"none of ours is called {', '.join(sorted(unknown))}")
+    try:
+        return {ours: Source.parse(theirs) for ours, theirs in named.items()}
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong)) from wrong
+
+
 @click.command("learn-eta")
 @click.argument("history", type=CSV)
 @click.option("--origin", default="", help="Where these legs come from, and their licence: kept in the file.")
 @click.option("-o", "--out", required=True, type=OUT, help="The tables.")
-@click.option("--column", "called", multiple=True, callback=_pairs, help="OURS=THEIRS: how the file names a column.")
+@click.option(
+    "--column",
+    "called",
+    multiple=True,
+    callback=_columns,
+    help="OURS=THEIRS or OURS=THEIRS~REGEX: where a column of ours stands.",
+)
+@click.option(
+    "--area-letters", "areas", multiple=True, type=click.IntRange(1), help="Codes that begin so alike lie near."
+)
 @click.option(
     "--until", type=click.DateTime(["%Y-%m-%d"]), help="Learn from the days before, judge by those from it on."
 )
@@ -43,7 +62,8 @@ def learn_eta(
     history: Path,
     origin: str,
     out: Path,
-    called: dict[str, str],
+    called: dict[str, Source],
+    areas: tuple[int, ...],
     until: datetime | None,
     judge: Path | None,
     only: dict[str, str],
@@ -52,14 +72,12 @@ def learn_eta(
     home: Home,
 ) -> None:
     """Learn how long legs take from the rows of HISTORY; the same rows give the same tables."""
-    if wrong := called.keys() - {*COLUMNS, *OPTIONAL}:
-        raise click.BadParameter(f"--column: none of ours is called {', '.join(sorted(wrong))}")
     if only and judge is None and until is None:
         raise click.UsageError("--judge-only needs --until or --judge")
     legs = rides(history, called=called, only={})
     if until is not None:
         legs, _ = before_and_from(legs, until.date())
-    tables = fit(legs, origin=origin)
+    tables = fit(legs, origin=origin, areas=sorted(set(areas)))
     out.write_text(transit.dump(tables), encoding="utf-8")
     click.echo(f"learned {len(tables.cases)} cases from {len(legs)} legs; kept in {out}", err=True)
     if judge is not None or until is not None:

@@ -264,13 +264,16 @@ def test_an_estimate_that_swings_by_minutes_moves_no_window() -> None:
 
 def test_where_legs_gone_by_were_learned_a_window_says_how_sure_it_is() -> None:
     plain = Story(ADAS_BAG).situation("06:00")
-    learned = Transit(cases={"": Case(0.1, 100)}, spreads={"": tuple((n - 20) / 40 for n in range(1, POINTS + 1))})
+    learned = Transit(
+        cases={"": Case(0.1, 100), "run LH860": Case(0.2, 9)},
+        spreads={"": tuple((n - 20) / 40 for n in range(1, POINTS + 1))},
+    )
     said, unsaid = eta(replace(plain, transit=learned)), eta(plain)
     assert said is not None
     assert unsaid is not None
     assert (said.confidence, unsaid.confidence) == (STATED, None)
     assert said.latest - said.earliest > unsaid.latest - unsaid.earliest
-    asked = learned.window(Ride("FRA", "OSL", LH860.departs_at, 120.0), STATED)
+    asked = learned.window(Ride("FRA", "OSL", LH860.departs_at, 120.0, run="LH860"), STATED)
     assert asked is not None
     low, high = asked
     assert said.earliest == LH860.departs_at + timedelta(minutes=low) + BELT_FROM

@@ -46,6 +46,7 @@ rides = st.builds(
     st.integers(0, 8760).map(lambda hours: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hours)),
     st.floats(1, 3000),
     st.sampled_from(["road", "air", "sea"]),
+    km=st.none() | st.floats(0.1, 20_000),
 )
 
 
@@ -82,6 +83,30 @@ def test_a_lane_often_seen_is_told_from_the_others(learned):
     known, unknown = check(learned, legs)[0], check(learned, strange)[0]
     assert [each.lanes for each in check(learned, strange)] == ["all", "never seen"]
     assert known.mean_absolute_error < unknown.mean_absolute_error
+
+
+def test_a_place_never_seen_speaks_with_the_voice_of_those_near_it():
+    slow_in_the_north = [
+        replace(
+            each, ride=replace(each.ride, origin=area + each.ride.origin), took=each.took * (2 if area == "NO" else 1)
+        )
+        for area in ("NO", "SE")
+        for each in days(1, 0, 8)
+    ]
+    near = fit(slow_in_the_north, origin="made up", areas=(2,))
+    ride = replace(days(2, 9, 10)[0].ride, destination="NEW")
+    north, south = (near.minutes(replace(ride, origin=origin), 0.5) for origin in ("NOX", "SEX"))
+    assert 1.5 < north / south < 2.2
+
+
+@pytest.mark.parametrize("told", [{"run": "NIGHT"}, {"km": 9000.0}, {"kinds": "hub>station"}])
+def test_what_tells_slow_legs_from_quick_ones_is_learned(told):
+    legs = [
+        *days(1, 0, 6),
+        *(replace(each, ride=replace(each.ride, **told), took=each.took * 2) for each in days(2, 0, 6)),
+    ]
+    tables, ride = fit(legs, origin="made up"), replace(days(3, 7, 8)[0].ride, planned=90.0)
+    assert 1.4 < tables.minutes(replace(ride, **told), 0.5) / tables.minutes(ride, 0.5) < 2.2
 
 
 def test_the_order_of_the_history_does_not_matter(learned):

@@ -132,7 +132,16 @@ def _arrival(situation: Situation, leg: Leg) -> tuple[datetime, datetime, dateti
     origin, end = situation.facility(known.origin), situation.facility(known.destination)
     departs_at = known.departs_at.astimezone(ZoneInfo(origin.zone))
     minutes = planned / timedelta(minutes=1)
-    ride = Ride(origin.code, end.code, departs_at, minutes, known.mode, f"{origin.kind}>{end.kind}")
+    ride = Ride(
+        origin.code,
+        end.code,
+        departs_at,
+        minutes,
+        mode=known.mode,
+        kinds=f"{origin.kind}>{end.kind}",
+        km=origin.km_to(end) or None,  # two places at one spot have no pace
+        run=known.name.partition("/")[0],
+    )
     learned, middle = situation.transit.window(ride, STATED), situation.transit.minutes(ride, 0.5)
     if learned is None or middle is None:
         return told, told, told, None

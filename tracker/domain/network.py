@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from math import asin, cos, radians, sin, sqrt
 from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import BadNetworkError
@@ -18,6 +19,10 @@ class FacilityKind(StrEnum):
     DEPOT = "depot"
     PICKUP_POINT = "pickup_point"
     UNKNOWN = "unknown"
+
+
+EARTH_KM = 6371.0
+"""Its mean radius."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,14 @@ class Facility:
     rest_days: tuple[int, ...] = ()  # days of the week without work, Monday is 0
     holidays: tuple[date, ...] = ()  # other days without work, by its own calendar
     closures: tuple[Closure, ...] = ()
+
+    def km_to(self, other: "Facility") -> float | None:
+        """Kilometres as the crow flies, on a sphere (haversine); None where the coordinates of either are not known."""
+        if self.lat is None or self.lon is None or other.lat is None or other.lon is None:
+            return None
+        lat, other_lat = radians(self.lat), radians(other.lat)
+        half = sin((other_lat - lat) / 2) ** 2 + cos(lat) * cos(other_lat) * sin(radians(other.lon - self.lon) / 2) ** 2
+        return 2 * EARTH_KM * asin(sqrt(min(1.0, half)))
 
     def name(self, language: str) -> str:
         return self.names.get(language) or self.names.get("en") or self.code

@@ -1,7 +1,7 @@
 """What legs gone by taught: how many times its planned minutes a leg takes, and how sure one can be of that."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,7 @@ POINTS = 39
 Key = str
 Spread = tuple[float, ...]
 
-_LENGTHS = (60, 240)  # planned minutes: within a town, within a day's round, longer
+_LENGTHS = (60, 120, 240)  # planned minutes: within a town, to the next, within a day's round, longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,12 @@ class Ride:
 
     origin: str
     destination: str
-    departs_at: datetime  # in the zone of the origin: its hour and its weekday count there
+    departs_at: datetime  # in the zone of the origin: its hour counts there
     planned: float  # minutes, over 0
     mode: str = ""
     kinds: str = ""  # of the places at both ends, `hub>station`
+    km: float | None = None  # between its ends as the crow flies, over 0
+    run: str = ""  # the linehaul, under the name it has every day
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Ridden:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a level adds to the coarser ones before it, already drawn towards 0 where it was seen seldom."""
+    """What one case of a level adds to what the other levels say, already drawn towards 0 where it was seen seldom."""
 
     adds: float
     seen: int
@@ -54,6 +56,7 @@ class Transit:
     origin: str = ""  # where the legs come from, and their licence
     cases: Mapping[Key, Case] = field(default_factory=dict)
     spreads: Mapping[Key, Spread] = field(default_factory=dict)  # by `spread_keys`; around what the cases add up to
+    areas: tuple[int, ...] = ()  # places whose codes begin with the same so many letters lie near each other
 
     def minutes(self, ride: Ride, share: float) -> float | None:
         """The minutes within which this share of such legs is over; grows with the share."""
@@ -68,7 +71,7 @@ class Transit:
         return (earliest, latest) if earliest is not None and latest is not None else None
 
     def centre(self, ride: Ride) -> float:
-        return sum(case.adds for key in keys(ride) if (case := self.cases.get(key)) is not None)
+        return sum(case.adds for key in keys(ride, self.areas) if (case := self.cases.get(key)) is not None)
 
     def seen(self, ride: Ride) -> int:
         """How many legs of this very lane were learned from."""
@@ -85,19 +88,22 @@ class Transit:
 NO_HISTORY = Transit()
 
 
-def keys(ride: Ride) -> tuple[Key, ...]:
-    """The cases a leg falls in, the coarsest first: mode, length, kinds of places, hour, weekday, hubs, lane."""
+def keys(ride: Ride, areas: Sequence[int]) -> tuple[Key, ...]:
+    """The case a leg falls in at each level, the coarsest first; the first word is the level's name."""
     length = math.floor(2 * math.log2(max(8.0, ride.planned)))
+    pace = math.floor(6 * math.log(ride.km / ride.planned)) if ride.km is not None else ""
     return (
         "",
-        f"mode {ride.mode}",
         f"length {ride.mode} {length}",
+        f"pace {pace}",
         f"kinds {ride.kinds}",
         f"hour {ride.mode} {ride.departs_at.hour // 3}",
-        f"weekday {ride.mode} {ride.departs_at.weekday()}",
+        *(f"area {letters} from {ride.origin[:letters]}" for letters in areas),
+        *(f"area {letters} to {ride.destination[:letters]}" for letters in areas),
         f"from {ride.origin}",
         f"to {ride.destination}",
         _lane(ride),
+        f"run {ride.run}",
     )
 
 
