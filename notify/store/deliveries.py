@@ -74,7 +74,7 @@ class DeliveryStore:
     def channels(self) -> list[str]:
         """Those by which something is still to be sent, now or later."""
         with self._reading.connect() as tx:
-            return list(_steps(tx, deliveries.c.channel, sa.true()))
+            return list(_steps(tx, _CHANNELS))
 
     def claim(self, channel: str, now: datetime, limit: int = 1, pace: Pace = UNPACED) -> list[Delivery]:
         """The most pressing deliveries by this channel that are due and that nobody holds, leased to the caller.
@@ -84,41 +84,19 @@ class DeliveryStore:
         been sent. Of one thread only the oldest that is due: those after it have their turn when it has come to
         something. The same of what was held for one address: `join` gives the caller the others of its letter.
         """
-        d = deliveries.c
-        free = sa.and_(d.channel == channel, d.due_at <= now, sa.or_(d.lease_until.is_(None), d.lease_until < now))
+        asked = {"channel": channel, "now": now}
         with self._reading.connect() as tx:  # so that nobody waits for a lock only to find nothing
             lane = lane_of(tx, channel)
-            if limit < 1 or lane.rests(now) or tx.execute(sa.select(d.id).where(free).limit(1)).first() is None:
+            if limit < 1 or lane.rests(now) or tx.execute(_ANY_FREE, asked).first() is None:
                 return []
-        older = deliveries.alias()
-        first = ~sa.exists().where(
-            older.c.thread == d.thread, older.c.channel == channel, older.c.due_at <= now, older.c.owed_at < d.owed_at
-        )
-        before = deliveries.alias()
-        first &= sa.or_(
-            d.held == "",
-            ~sa.exists().where(
-                before.c.address == d.address,
-                before.c.channel == channel,
-                before.c.held != "",
-                before.c.due_at <= now,
-                sa.or_(before.c.owed_at < d.owed_at, sa.and_(before.c.owed_at == d.owed_at, before.c.id < d.id)),
-            ),
-        )
         rooms = [pace.room(lane.spent_until, now, shared=shared) for shared in (True, False)]
         with self._engine.begin() as tx:
             found: list[_Row] = []
-            for kind, room in zip((sa.true(), ~d.shared), rooms, strict=True):
+            for query, room in zip((_FREE, _FREE_ALONE), rooms, strict=True):
                 wanted = (limit if room is None else min(limit, room)) - len(found)
-                for priority in _steps(tx, d.priority, d.channel == channel) if wanted > 0 else ():
-                    query = (
-                        sa.select(*_HELD)
-                        .where(free, first, kind, d.priority == priority, d.id.not_in([row["id"] for row in found]))
-                        .order_by(d.due_at, d.id)
-                        .limit(wanted)
-                        .with_for_update(of=deliveries, skip_locked=True)  # SQLite has begun IMMEDIATE: to nothing
-                    )
-                    rows = tx.execute(query).mappings().all()
+                for priority in _steps(tx, _PRIORITIES, asked) if wanted > 0 else ():
+                    these = {"priority": priority, "found": [row["id"] for row in found], "wanted": wanted}
+                    rows = tx.execute(query, asked | these).mappings().all()
                     found += rows
                     wanted -= len(rows)
                     if not wanted:
@@ -282,10 +260,10 @@ class DeliveryStore:
 
     def unheeded(self, limit: int = 100) -> list[tuple[Feedback, Delivery | None]]:
         """What was said and nobody has acted on yet, oldest first, with the delivery it is about, if there is one."""
-        f = feedback.c
-        query = sa.select(f.provider, f.id, f.delivery, f.said, f.words).where(~f.heeded).order_by(f.heard_at)
         with self._reading.connect() as tx:
-            said = [Feedback(*row[:3], Said(row.said), row.words) for row in tx.execute(query.limit(limit))]
+            said = [Feedback(*row[:3], Said(row.said), row.words) for row in tx.execute(_UNHEEDED, {"most": limit})]
+            if not said:
+                return []
             keys, d = {one.delivery for one in said}, deliveries.c
             about = sa.select(*_HELD).where(sa.or_(d.id.in_(keys), d.letter.in_(keys))).order_by(d.id)
             found = {row["letter"] or row["id"]: _delivery(row) for row in tx.execute(about).mappings()}
@@ -339,16 +317,8 @@ class DeliveryStore:
     def unreported(self, limit: int = 500) -> list[tuple[str, str, State]]:
         """Delivery, notice and state of what was settled and the tracker has not been told. What somebody was told by
         one channel is not reported of another, by which they were not."""
-        d, other = deliveries.c, deliveries.alias()
-        told = sa.exists().where(other.c.notice == d.notice, other.c.id != d.id, other.c.state == State.ACCEPTED)
-        query = (
-            sa.select(d.id, d.notice, d.state)
-            .where(d.reported != d.state, d.state.in_(SETTLED), sa.or_(d.state == State.ACCEPTED, ~told))
-            .order_by(d.settled_at)
-            .limit(limit)
-        )
         with self._reading.connect() as tx:
-            return [(row.id, row.notice, State(row.state)) for row in tx.execute(query)]
+            return [(row.id, row.notice, State(row.state)) for row in tx.execute(_UNREPORTED, {"most": limit})]
 
     def reported(self, told: Sequence[tuple[str, State]]) -> None:
         """The tracker knows that these deliveries stand so."""
@@ -429,13 +399,93 @@ class DeliveryStore:
         )
 
 
-def _steps(tx: sa.Connection, column: sa.ColumnElement[Any], where: sa.ColumnElement[bool]) -> Iterator[Any]:
-    """The distinct values among what is still to be sent, in order, each found by one step through the index."""
-    at = sa.select(sa.func.min(column)).where(where, deliveries.c.due_at.isnot(None))
-    value = tx.execute(at).scalar()
+# Statements that are asked again and again are made once: to make one costs as much as to run it.
+
+_OLDER, _BEFORE, _OTHER = (deliveries.alias(name) for name in ("older", "before", "other"))
+_NOW = sa.bindparam("now", type_=deliveries.c.due_at.type)
+_ITS_CHANNEL = sa.bindparam("channel", type_=deliveries.c.channel.type)
+
+
+def _first() -> sa.ColumnElement[bool]:
+    """The oldest of its thread that is due; of what was held for one address, the one that leads its letter."""
+    d, older, before = deliveries.c, _OLDER.c, _BEFORE.c
+    in_thread = sa.exists().where(
+        older.thread == d.thread, older.channel == _ITS_CHANNEL, older.due_at <= _NOW, older.owed_at < d.owed_at
+    )
+    in_letter = sa.exists().where(
+        before.address == d.address,
+        before.channel == _ITS_CHANNEL,
+        before.held != "",
+        before.due_at <= _NOW,
+        sa.or_(before.owed_at < d.owed_at, sa.and_(before.owed_at == d.owed_at, before.id < d.id)),
+    )
+    return sa.and_(~in_thread, sa.or_(d.held == "", ~in_letter))
+
+
+def _free(*kind: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    d = deliveries.c
+    return (
+        sa.select(*_HELD)
+        .where(
+            _IS_FREE,
+            _first(),
+            *kind,
+            d.priority == sa.bindparam("priority"),
+            d.id.not_in(sa.bindparam("found", expanding=True, type_=d.id.type)),
+        )
+        .order_by(d.due_at, d.id)
+        .limit(sa.bindparam("wanted"))
+        .with_for_update(of=deliveries, skip_locked=True)  # SQLite has begun IMMEDIATE: to nothing
+    )
+
+
+_IS_FREE = sa.and_(
+    deliveries.c.channel == _ITS_CHANNEL,
+    deliveries.c.due_at <= _NOW,
+    sa.or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until < _NOW),
+)
+_ANY_FREE = sa.select(deliveries.c.id).where(_IS_FREE).limit(1)
+_FREE, _FREE_ALONE = _free(), _free(~deliveries.c.shared)
+
+
+def _stepping(column: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """The least value among what is still to be sent, and the least above another."""
+    at = sa.select(sa.func.min(column)).where(*where, deliveries.c.due_at.isnot(None))
+    return at, at.where(column > sa.bindparam("above", type_=column.type))
+
+
+_CHANNELS = _stepping(deliveries.c.channel)
+_PRIORITIES = _stepping(deliveries.c.priority, deliveries.c.channel == _ITS_CHANNEL)
+_UNHEEDED = (
+    sa.select(feedback.c.provider, feedback.c.id, feedback.c.delivery, feedback.c.said, feedback.c.words)
+    .where(~feedback.c.heeded)
+    .order_by(feedback.c.heard_at)
+    .limit(sa.bindparam("most"))
+)
+_TOLD_BY_ANOTHER = sa.exists().where(
+    _OTHER.c.notice == deliveries.c.notice, _OTHER.c.id != deliveries.c.id, _OTHER.c.state == State.ACCEPTED
+)
+_UNREPORTED = (
+    sa.select(deliveries.c.id, deliveries.c.notice, deliveries.c.state)
+    .where(
+        deliveries.c.reported != deliveries.c.state,
+        deliveries.c.state.in_(SETTLED),
+        sa.or_(deliveries.c.state == State.ACCEPTED, ~_TOLD_BY_ANOTHER),
+    )
+    .order_by(deliveries.c.settled_at)
+    .limit(sa.bindparam("most"))
+)
+
+
+def _steps(
+    tx: sa.Connection, stepping: tuple[sa.Select[Any], sa.Select[Any]], values: Mapping[str, Any] = {}
+) -> Iterator[Any]:
+    """The distinct values, in order, each found by one step through the index."""
+    first, next_one = stepping
+    value = tx.execute(first, values).scalar()
     while value is not None:
         yield value
-        value = tx.execute(at.where(column > value)).scalar()
+        value = tx.execute(next_one, {**values, "above": value}).scalar()
 
 
 def _new(planned: Planned, now: datetime) -> dict[str, Any]:
