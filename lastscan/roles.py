@@ -302,6 +302,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.desk import Desk
     from tracker.devices import Devices, Roll
     from tracker.door import Door
+    from tracker.gaps import GapIncidents
     from tracker.handovers import HandoverFiles
     from tracker.ingest import Ingest
     from tracker.network import Network
@@ -324,8 +325,9 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         accounts.tell_failures()
         heads.note(audit.head(), _now())
 
+    queries = Queries(store, home.clock)
     app = create_app(
-        Queries(store, home.clock),
+        queries,
         Bookings(store, home.clock),
         clock=home.clock,
         letters=lambda: letters(home.mailbox),
@@ -343,7 +345,14 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
         asks=Asks(store, home.clock),
         staff=services,
-        desk=DeskServices(Cases(store, home.clock), Desk(store, home.clock), Callers(store, audit)),
+        desk=DeskServices(
+            Cases(store, home.clock),
+            Desk(store, home.clock),
+            Callers(store, audit),
+            GapIncidents(store, home.clock),
+            queries,
+            audit,
+        ),
         settings=WebSettings(embedded_by=tuple(os.environ.get("LASTSCAN_EMBEDDED_BY", "").split())),
         feedback=feedback_desk(home, engine),
         demo=home.is_demo,

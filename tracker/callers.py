@@ -89,10 +89,11 @@ def _meant(tx: Transaction, said: str) -> list[tuple[By, list[int]]]:
     found = [(By.NUMBER, pieces_called(tx, said)), (By.REFERENCE, tx.callers.of_reference(said, MOST))]
     if "@" in said:
         found.append((By.EMAIL, _of(tx, [email_key(said)])))
-    elif (words := names(said)) and not any(letter.isdigit() for letter in said):
+        return found
+    if words := names(said) if any(letter.isalpha() for letter in said) else []:
         each = words[:-1] or words  # the last is all of them as one
         found.append((By.NAME, _of(tx, [f"{NAME}:{word}" for word in each]) or _of(tx, [f"{NAME}:{words[-1]}"])))
-    elif keys := phone_keys(said):
+    if keys := phone_keys(said):
         found.append((By.PHONE, _of(tx, [keys[0]])))
     return found
 

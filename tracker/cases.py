@@ -165,6 +165,15 @@ class Cases:
                 ),
             )
 
+    def as_of(self, number: str, instant: datetime) -> PieceCard | None:
+        """The newest piece of this number as staff were shown it then, with what its recipient was told by then; None
+        where nothing was booked yet. How each notice ended is as known now."""
+        now = self._queries.card(number, with_notices=True)
+        then = self._queries.as_of(number, instant)
+        if now is None or then is None:
+            return None
+        return replace(then, notices=tuple(each for each in now.notices if each.owed_at <= instant))
+
     def still_looking(self, name: Name, by: Staff) -> frozenset[str]:
         """`by` has it open still; answers who else has."""
         with self._store.writing() as tx:

@@ -21,7 +21,7 @@ ADA = Party("Ada María Lovelace", email="Ada@Example.org", phone="06 1234 5678"
 def number(world: World) -> str:
     world.with_network()
     asked = replace(world.asked(consignee=ADA), reference="PO 4711/b")
-    return world.bookings.book(replace(asked, shipper=Party("Babbage & Söhne GmbH")), account="demo").numbers[0]
+    return world.bookings.book(replace(asked, shipper=Party("Babbage & Söhne 24 GmbH")), account="demo").numbers[0]
 
 
 def callers(world: World) -> Callers:
@@ -38,6 +38,7 @@ def callers(world: World) -> Callers:
         ("ADA MARIA LOVELACE", By.NAME),
         ("Ada Byron", None),
         ("babbage sohne", By.NAME),
+        ("Söhne 24 gmbh", By.NAME),
         ("ada@example.ORG", By.EMAIL),
         ("eve@example.org", None),
         ("0612345678", By.PHONE),

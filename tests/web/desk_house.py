@@ -14,6 +14,7 @@ from tracker.desk import Desk
 from tracker.domain.handling import Kind
 from tracker.domain.rules import IrregularityKind
 from tracker.domain.staff import Role
+from tracker.gaps import GapIncidents
 from tracker.staff import StaffAccounts
 from web.app import create_app
 from web.desk.rooms import DeskServices
@@ -37,7 +38,14 @@ class DeskHouse:
             world.bookings,
             clock=world.clock,
             staff=StaffServices(self.accounts, self.audit, Handhelds(), clock=world.clock),
-            desk=DeskServices(self.cases, Desk(world.store, world.clock), Callers(world.store, self.audit)),
+            desk=DeskServices(
+                self.cases,
+                Desk(world.store, world.clock),
+                Callers(world.store, self.audit),
+                GapIncidents(world.store, world.clock),
+                world.queries,
+                self.audit,
+            ),
         )
         for role in AGENTS:
             self.accounts.use_link(self.accounts.add(name_of(role), role=role, by=None), PASSWORD)

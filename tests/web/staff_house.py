@@ -17,6 +17,8 @@ from tracker.cases import Cases
 from tracker.clock import StoppedClock
 from tracker.desk import Desk
 from tracker.domain.staff import Role, Staff
+from tracker.gaps import GapIncidents
+from tracker.queries import Queries
 from tracker.staff import StaffAccounts
 from tracker.store import Store
 from tracker.store.schema import metadata
@@ -66,7 +68,9 @@ class StaffHouse:
         house = House()
         services = StaffServices(self.accounts, self.audit, self.handhelds, clock=self.clock)
         callers = Callers(self.store, self.audit)
-        desk = DeskServices(Cases(self.store, self.clock), Desk(self.store, self.clock), callers)
+        cases, decides = Cases(self.store, self.clock), Desk(self.store, self.clock)
+        queries, gaps = Queries(self.store, self.clock), GapIncidents(self.store, self.clock)
+        desk = DeskServices(cases, decides, callers, gaps, queries, self.audit)
         self.app: Flask = create_app(
             house, house, clock=self.clock, letters=mailbox, staff=services, desk=desk, demo=demo
         )

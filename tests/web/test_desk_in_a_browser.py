@@ -97,8 +97,8 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
     case = house.missed_connection()
     for width in (320, 1440):
         with window(width=width, color_scheme=scheme) as page:
-            for path in ("/desk/", case, "/desk/find"):
-                page.goto(f"{path}?lang={language}")
+            for path in ("/desk/?", f"{case}?", f"{case}?as_of=2026-11-21T19:30&", "/desk/find?", "/desk/gaps?"):
+                page.goto(f"{path}lang={language}")
                 for details in page.locator("details").all():
                     details.evaluate("each => each.open = true")
                 found = Axe().run(page)

@@ -9,7 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.tracker.conftest import empty_database, new_world, world
-from tests.tracker.world import ONWARD, World
+from tests.tracker.test_gaps import incidents, loses, minutes_pass
+from tests.tracker.test_project import DEPARTED, tell
+from tests.tracker.world import BAG_TAG, FEEDER, ONWARD, World, at
 from tests.web.desk_house import AGENTS, DeskHouse
 from tracker.domain.cases import Ending, View
 from tracker.domain.handling import Kind
@@ -241,8 +243,60 @@ def test_a_caller_is_found_without_a_name_on_the_page_until_there_is_a_reason(ho
 
 def test_no_english_stays_on_a_chinese_page(house: DeskHouse) -> None:
     case, client = house.missed_connection(), house.client(Role.SUPERVISOR)
-    for path in ("/desk/", case, "/desk/find"):
-        page = client.get(f"{path}?lang=zh-Hans").text
+    for path in ("/desk/", case, f"{case}?as_of=2026-11-21T19:30", "/desk/find", "/desk/gaps"):
+        page = client.get(path, headers={"Accept-Language": "zh-Hans"}).text
         visible = re.sub(r"<(script|svg|style|code|kbd)\b.*?</\1>|<[^>]+>|dev:[^<]*|api:[^<]*", " ", page, flags=re.S)
         found = set(re.findall(r"[A-Za-z][a-z]{2,}", visible)) - {"Lastscan", "English", "supervisor"}
         assert found <= {"Seattle", "Denver", "Boston", "station", "hub"}  # places that have no Chinese name
+
+
+def test_a_gap_is_read_and_written_off_with_a_reason_that_the_audit_keeps(house: DeskHouse) -> None:
+    world, client = house.world, house.client()
+    device = world.device()
+    world.hears(device.says(device.scans(*loses(device, 3, 4, of=6))))
+    minutes_pass(world, 16, device)
+    world.hears(device.says(b"nonsense"))
+    page = text(client.get("/desk/gaps").text)
+    assert "h-sea-st sea-st · 2 scans lack · asked for again and again" in page
+    assert "Put aside lastscan/v1/sea-st/h-sea-st/up" in page
+    (gap,) = incidents(world)
+    path = f"/desk/gaps/{gap.id}/close"
+    assert house.post(client, path, reason=" ").status_code == 422
+    assert house.post(client, path, reason="the device burnt").status_code == 303
+    assert incidents(world) == []
+    assert house.post(client, path, reason="twice").status_code == 422
+    (row,) = house.audit.newest(1)
+    assert (row["object"], row["who"], row["reason"]) == (f"CloseGap {gap.id}", "support", "the device burnt")
+
+
+def test_a_past_moment_shows_what_was_known_and_told_then_and_can_only_be_read(house: DeskHouse) -> None:
+    case, client = house.missed_connection(), house.client()
+    now = text(client.get(case).text)
+    assert "Missed connection waits" in now
+    then = client.get(f"{case}?as_of=2026-11-21T19:30").text  # on the ground in Denver, half an hour before it left
+    assert "left Denver hub at" not in then
+    assert "Missed connection" not in text(then)
+    assert "Handed to us waits" in text(then)
+    main = then[then.index('<main id="main"') : then.index("<dialog")]
+    assert "<form" not in main
+    assert client.get(f"{case}?as_of=2026-11-01T00:00").status_code == 404
+    assert client.get(f"{case}?as_of=x").status_code == 400
+    assert client.get(f"{case}?as_of=0001-01-01T00:00%2B14:00").status_code in (400, 404)
+
+
+def test_all_cases_beneath_an_incident_are_taken_by_one_form(house: DeskHouse) -> None:
+    world = house.world.with_network()
+    bags = [world.books_bag(tag) for tag in (BAG_TAG, "0220123457")]
+    tell(world, [*((bag, Kind.LOAD, "sea", 3.5, {"into": FEEDER}) for bag in bags), *DEPARTED[2:5]])
+    tell(world, [(bag, Kind.SORT, "den", 9.0, {}) for bag in bags])
+    world.clock.instant = at(9)
+    world.fold()
+    client = house.client()
+    (incident,) = world.queries.incidents()
+    called = f"{incident.kind.value}:{incident.root}"
+    page = client.get("/desk/", query_string={"incident": called}).text
+    assert page.count("data-case") == 2
+    assert "data-case" not in client.get("/desk/").text
+    assert house.post(client, "/desk/take-all", incident=called).location == "/desk/?view=mine"
+    assert client.get("/desk/?view=mine").text.count("data-case") == 2
+    assert house.post(client, "/desk/take-all", incident="x:y").status_code == 303

@@ -1,7 +1,7 @@
 """The queue, one case on one screen, and what people add to it."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -59,7 +59,10 @@ def queue_pages(pages: Blueprint, cases: Cases, show: Callable[..., str]) -> Non
     @pages.get(f"/case/{CASE}")
     @needs(Act.WORK_CASES)
     def case(number: str, kind: str, subject: str) -> Answer:
-        return show(_file(cases, name_of(number, kind, subject)))
+        name = name_of(number, kind, subject)
+        if request.args.get("as_of"):
+            return _as_of(cases, name, request.args["as_of"])
+        return show(_file(cases, name))
 
     @pages.post(f"/case/{CASE}")
     @needs(Act.WORK_CASES)
@@ -76,6 +79,15 @@ def queue_pages(pages: Blueprint, cases: Cases, show: Callable[..., str]) -> Non
             return show(_file(cases, name), wrong=True), 422
         return redirect(url_for("desk.queue") if request.form.get("act") == "end" else view.href(name), 303)
 
+    @pages.post("/take-all")
+    @needs(Act.WORK_CASES)
+    def take_all() -> Answer:
+        """All cases beneath an incident that nobody has."""
+        kind, _, root = request.form.get("incident", "").partition(":")
+        found = cases.queue(me().staff, Wanted(beneath=(kind, root)))
+        cases.take_all([each.case.name for each in found.cases], by=me().staff)
+        return redirect(url_for("desk.queue", view=View.MINE.value), 303)
+
     @pages.get(f"/looking/{CASE}")
     @needs(Act.WORK_CASES, polls=True)
     def looking(number: str, kind: str, subject: str) -> Response:
@@ -85,6 +97,32 @@ def queue_pages(pages: Blueprint, cases: Cases, show: Callable[..., str]) -> Non
         except DecisionError:
             abort(404)
         return Response(json.dumps(sorted(who)), mimetype="application/json")
+
+
+def _as_of(cases: Cases, name: Name, said: str) -> Answer:
+    """A case's piece as it was shown at a past moment, to be read only."""
+    try:
+        instant = datetime.fromisoformat(said)
+        instant = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+        card = cases.as_of(name[0], instant)
+    except (ValueError, OverflowError):
+        abort(400)
+    if card is None:
+        abort(404)
+    words = spoken()
+    return render_template(
+        "desk/as_of.html",
+        piece=track_view(card, words, Form.RECIPIENT),
+        at=words.instant(instant, "UTC"),
+        troubles=[
+            (words.say(wording.KINDS[each.kind]), view.why(card, each, words))
+            for each in card.irregularities
+            if each.open
+        ],
+        lines=view.lines(card, words),
+        told=view.told(card, words),
+        here=view.href(name),
+    )
 
 
 def case_page(desk: Desk, file: CaseFile, **more: Any) -> str:
