@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import defaultdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -81,6 +82,7 @@ def replay(
     day = Day(flown, booked, learned, threshold=alerts, minimum=minimum)
     count = dict.fromkeys(Kind, 0)
     notices: set[tuple[str, str]] = set()
+    messages: defaultdict[tuple[str, str, str], set[int]] = defaultdict(set)
     with out.open("w", encoding="utf-8") as file:
         pace = _Pace(speed)
         for decided in day.run():
@@ -89,6 +91,8 @@ def replay(
             count[decided.kind] += 1
             if decided.kind is Kind.NOTICE:
                 notices.add((decided.cause, decided.recipient))
+                # As notify joins what one person is told of one departure (docs/notices.md, Storms).
+                messages[decided.recipient, decided.cause.partition(":")[0], decided.flight].add(decided.at)
     found = judged(flown, booked, day.looks, minimum=minimum)
     if draw is not None:
         draw.write_text(drawing(found, f"{flights.stem}: {len(booked)} bags, {minimum} min from gate to gate"), "utf-8")
@@ -100,6 +104,8 @@ def replay(
         "replanned": count[Kind.REPLANNED],
         "notices": count[Kind.NOTICE],
         "notices_doubled": count[Kind.NOTICE] - len(notices),
+        "messages": sum(len(at) for at in messages.values()),
+        "messages_of_one_cause_max": max((len(at) for at in messages.values()), default=0),
         "seconds": round(time.monotonic() - began, 1),
         "bags_left_aside": len(aside),
         "cpu_seconds": round(time.process_time(), 1),

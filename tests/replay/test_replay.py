@@ -143,6 +143,7 @@ def test_the_command_writes_the_agreed_keys(tmp_path):
     agreed = {"flights", "bags", "alerts", "withdrawn", "replanned", "notices", "notices_doubled", "seconds"}
     assert agreed <= set(report)
     assert (report["flights"], report["bags"], report["notices_doubled"]) == (400, 209, 0)
+    assert (report["messages"] <= report["notices"], report["messages_of_one_cause_max"]) == (True, 1)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert {row["kind"] for row in rows} == {kind.value for kind in Kind}
     at = [datetime.fromisoformat(row["at"]) for row in rows]
