@@ -1,8 +1,11 @@
 """What it takes to plan everybody anew when a hub closes, beside raw batched inserts of the rows that come of it."""
 
 import gc
+import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +28,7 @@ from tracker.sweep import Sweep
 
 HUB = HUBS[0]
 RAW_BATCH = 500
+COMMITS_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class Plan:
 
 def measure(plan: Plan) -> dict[str, Any]:
     """Closes a hub for a day and judges everybody anew, in the batches the tracker makes; then copies the rows that
-    came of it with raw inserts. A scan in between would wait for the longest batch at most (`batch_ms_p99`)."""
+    came of it with raw inserts. Beside it somebody commits something small all the time, as ingest does: how long that
+    takes (`commit_beside_ms_p99`) is what scans wait for their receipts."""
     with scratch_database(plan.database_url) as store:
         with Stopwatch() as filling:
             fill_on_their_way(store, pieces=plan.pieces, through=HUB, seed=plan.seed)
@@ -47,7 +52,7 @@ def measure(plan: Plan) -> dict[str, Any]:
         gc.set_threshold(100_000, 50, 100)  # as in the tracker's process
         closing = CloseFacility(facility=HUB, since=NOW, until=NOW + timedelta(days=1), reason="bench")
         batches: list[float] = []
-        with Stopwatch() as replanning:
+        with Stopwatch() as replanning, _committing(store) as beside:
             Desk(store, clock).decide(closing, by=Staff("bench", Role.NETWORK_MANAGER), key="close")
             head = _head(store)
             while _position(store) < head:
@@ -66,8 +71,10 @@ def measure(plan: Plan) -> dict[str, Any]:
             "notices": notices,
             "database": store.engine.dialect.name,
             "replan_s": round(replanning.seconds, 2),
-            "replan_cpu_us": replanning.cpu_us(plan.pieces),
+            "replan_cpu_us": round(replanning.cpu_us(plan.pieces) - 1e6 * beside.cpu / plan.pieces, 1),
             "batch_ms_p99": round(1000 * percentile(batches, 0.99), 1),
+            "commit_beside_ms_p99": round(1000 * percentile(beside.took, 0.99), 1),
+            "commit_beside_ms_max": round(1000 * max(beside.took), 1),
             "folded_again_s": round(folding.seconds, 2),
             "raw_s": round(raw.seconds, 2),
             "replan_of_raw": round(raw.seconds / replanning.seconds, 3),
@@ -81,6 +88,35 @@ def _timed(sweep: Sweep, batches: list[float]) -> int:
     judged = sweep.turn()
     batches.append(time.perf_counter() - began)
     return judged
+
+
+@dataclass
+class _Beside:
+    took: list[float] = field(default_factory=list)
+    cpu: float = 0.0  # of all of them, in seconds
+
+
+@contextmanager
+def _committing(store: Store) -> Iterator[_Beside]:
+    """A commit of one row beside what is measured, and a pause, until the end; how long each took, in seconds."""
+    beside = _Beside()
+    done = threading.Event()
+
+    def commit() -> None:
+        while not done.wait(COMMITS_EVERY_S):
+            began = time.perf_counter()
+            with store.writing() as tx:
+                tx.meta.put("bench", str(len(beside.took)))
+            beside.took.append(time.perf_counter() - began)
+        beside.cpu = time.thread_time()
+
+    thread = threading.Thread(target=commit)
+    thread.start()
+    try:
+        yield beside
+    finally:
+        done.set()
+        thread.join()
 
 
 def _head(store: Store) -> int:

@@ -22,6 +22,7 @@ from tracker.domain.notices import NoticeKind
 from tracker.domain.staff import Role, Staff
 from tracker.network import Network
 from tracker.project import Projector, rebuild
+from tracker.project.projector import JUDGED_AT_ONCE
 
 MANAGER = Staff("nora", Role.NETWORK_MANAGER)
 AROUND = (
@@ -165,7 +166,7 @@ def test_many_are_planned_anew_in_batches_on_what_has_not_left_nor_is_closed(
     batches = []
     while done := projector.judge_due():
         batches.append(done)
-    assert (max(batches), sum(batches)) == (500, 700)
+    assert (max(batches), sum(batches)) == (JUDGED_AT_ONCE, 700)
     with store.reading() as tx:
         told = {notice.piece for notice in tx.owed.unplanned(1000) if notice.notice.kind is NoticeKind.LEG_CANCELLED}
         assert told == set(range(1, 701))

@@ -20,6 +20,9 @@ log = structlog.get_logger()
 _SET_BACK = timedelta(minutes=5)  # less is two machines that differ
 _MINDED_EVERY = timedelta(minutes=5)
 
+JUDGED_AT_ONCE = 100
+"""How many are judged again in one transaction: whoever else writes, waits for no more."""
+
 
 class Projector:
     """Keeps what is derived in step with the log. May be killed at any instant; several do no harm to each other."""
@@ -50,7 +53,7 @@ class Projector:
             tx.log.move(PROJECT, facts[-1].pos)
             return len(facts)
 
-    def judge_due(self, limit: int = 500) -> int:
+    def judge_due(self, limit: int = JUDGED_AT_ONCE) -> int:
         """Judges again the pieces for which time alone may have changed something, and takes in what waited for a
         departure that is in the timetable by now; answers how many there were of both."""
         self._mind_the_clock()

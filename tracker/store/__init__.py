@@ -3,6 +3,7 @@
 `Store.writing()` is the unit of everything that is kept: all of it, or none.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from tracker.store.callers import CallerTables
 from tracker.store.cases import CaseTables
 from tracker.store.containers import Containers
 from tracker.store.device_registry import DeviceRegistry
+from tracker.store.engine import BUSY_S
 from tracker.store.fact_log import FactLog
 from tracker.store.gaps import Gaps
 from tracker.store.network import KnownNetwork, NetworkTables
@@ -76,6 +78,9 @@ class Store:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self._network = KnownNetwork()
+        # SQLite has one writer, and does not queue: who waits asks again now and then, and one who writes batch after
+        # batch is always there first. So those who share a store take turns before they ask.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
         self._reading: dict[str, Any] = {"reading": True}
         if engine.dialect.name == "postgresql":  # which else shows each statement another moment
             self._reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -84,10 +89,11 @@ class Store:
     def writing(self) -> Iterator[Transaction]:
         """Commits at the end, flushed to disk; rolls back on any error.
 
-        Raises StoreError where it cannot commit now, UnkeepableError where it never will.
+        On SQLite the threads of a store write in turns. Raises StoreError where it cannot commit now, UnkeepableError
+        where it never will.
         """
         try:
-            with self.engine.begin() as connection:
+            with self._in_turn(), self.engine.begin() as connection:
                 yield Transaction(connection, self._network)
         except (DataError, IntegrityError, ProgrammingError) as wrong:
             raise UnkeepableError(f"the database cannot hold it: {wrong.orig}") from wrong
@@ -95,6 +101,15 @@ class Store:
             raise StoreError(f"the database did not take it: {wrong.orig}") from wrong
         except BusyError as wrong:
             raise StoreError(f"no connection to the database is free: {wrong}") from wrong
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        mine = self._turn is not None and self._turn.acquire(timeout=BUSY_S)  # if not, the database says why
+        try:
+            yield
+        finally:
+            if self._turn is not None and mine:
+                self._turn.release()
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:

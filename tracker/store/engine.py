@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BUSY_S = 10
+BUSY_S = 10
 _LONGEST_LOG_PAGES = (
     20_000  # 80 MB: the tracker sees to it long before (`checkpoint`), and a commit only if it does not
 )
@@ -62,7 +62,7 @@ class Exact(sa.types.TypeDecorator[str]):
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Several that open a new file at once are told "locked" without any wait: only one can turn it to WAL."""
-    give_up_at = time.monotonic() + _BUSY_S
+    give_up_at = time.monotonic() + BUSY_S
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -87,7 +87,7 @@ def open_engine(url: str) -> sa.Engine:
         if url.startswith(("postgres://", "postgresql://")):
             url = "postgresql+psycopg://" + url.split("://", 1)[1]
         return sa.create_engine(url, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_S})
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_S})
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _record: Any) -> None:
