@@ -143,6 +143,8 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
     from notify.owed import OwedNotice
     from notify.pace import paces
     from notify.store.deliveries import DeliveryStore
+    from tracker.domain.notices import NoticeKind
+    from tracker.follows import Followers
     from tracker.outbox import Outbox
     from tracker.recipients import Recipients
     from tracker.store import Store
@@ -177,7 +179,11 @@ def run_notify_role(home: Home, *, smtp_url: str | None, pages: str, stop: threa
 
     recipients = Recipients(Store(engine), home.clock, key=home.secret(LINKS).encode())
 
+    followers = Followers(Store(engine), home.clock, key=home.secret(LINKS).encode())
+
     def page(notice: OwedNotice) -> str | None:
+        if notice.kind is NoticeKind.CONFIRM_CONTACT:
+            return f"{pages}/c/{followers.link(notice.recipient.person)}"
         token = recipients.link(notice.recipient.person, notice.number)
         return None if token is None else f"{pages}/l/{token}"
 
@@ -302,6 +308,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
     from tracker.desk import Desk
     from tracker.devices import Devices, Roll
     from tracker.door import Door
+    from tracker.follows import Followers
     from tracker.gaps import GapIncidents
     from tracker.handovers import HandoverFiles
     from tracker.ingest import Ingest
@@ -344,6 +351,7 @@ def run_web_role(home: Home, *, host: str, port: int, stop: threading.Event, rea
         push=_push(home, engine),
         recipients=Recipients(store, home.clock, key=home.secret(LINKS).encode()),
         asks=Asks(store, home.clock),
+        followers=Followers(store, home.clock, key=home.secret(LINKS).encode()),
         staff=services,
         desk=DeskServices(
             Cases(store, home.clock),

@@ -49,10 +49,10 @@ PROVIDERS_FORGET_AFTER = timedelta(hours=23)
 """Providers forget keys after about a day; a resend later than this could be a second message."""
 
 AT_LEAST_ONCE = frozenset({NoticeKind.MISSED_CONNECTION, NoticeKind.LEG_CANCELLED, NoticeKind.WITHDRAWN}) | {
-    kind for kind, rule in NOTICE_RULES.items() if not rule.off
+    kind for kind, rule in NOTICE_RULES.items() if not rule.off and kind is not NoticeKind.CONFIRM_CONTACT
 }
 """Kinds people act on, and those nobody may switch off: where a provider ignores keys, rather twice than never. All
-others go at most once there."""
+others go at most once there, and so does the question to an address that asked for nothing yet."""
 
 PRIORITY = {Urgency.NOW: 0, Urgency.DAY: 5, Urgency.DIGEST: 9}
 """The lower goes first."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 
@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from locales import Words
 from notify.owed import OwedNotice
+from tracker.domain.notices import NoticeKind
 from tracker.domain.shipment import PieceKind
 
 _S10 = re.compile(r"([A-Z]{2})(\d{4})(\d{4})(\d)([A-Z]{2})")
@@ -34,7 +35,7 @@ class Text:
 def write(notice: OwedNotice, spoken: Words, *, reply: bool = False) -> Text:
     """The words of the notice's kind. `reply`: whether somebody reads an answer to it."""
     zone, quotes = notice.destination.zone, notice.quotes
-    return written(
+    text = written(
         notice.kind,
         {
             "_": spoken.say,
@@ -54,6 +55,7 @@ def write(notice: OwedNotice, spoken: Words, *, reply: bool = False) -> Text:
             "missed": run_of(notice.why.values.get("departure", "")),
         },
     )
+    return text if not notice.coarse or notice.kind is NoticeKind.CONFIRM_CONTACT else _coarse(notice, text, spoken)
 
 
 def written(template: str, facts: Mapping[str, object]) -> Text:
@@ -75,6 +77,19 @@ def written(template: str, facts: Mapping[str, object]) -> Text:
         again=told("again"),
         short=one_line(told("short")).translate(_NOT_IN_GSM),
         good=bool(getattr(said, "good")),  # noqa: B009
+    )
+
+
+def _coarse(notice: OwedNotice, whole: Text, spoken: Words) -> Text:
+    """For who has the number alone: what, and the window; where, when and why is on its page, as far as for them."""
+    window = spoken.window(*notice.window, notice.destination.zone) if notice.window else ""
+    return replace(
+        whole,
+        subject=whole.headline,
+        happened=(spoken.say("Its page shows when and where, as far as its number alone may show it."),),
+        means=((spoken.say("Expected"), window),) if window else (),
+        do=(spoken.say("Whoever it goes to has a link of their own, which shows more."),),
+        short=spoken.say("News of {number}. Its page shows it.", number=one_line(notice.number)),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tracker.domain.card import ends_for_all, window_for_all
 from tracker.domain.incidents import silent_since
 from tracker.domain.network import Facility
 from tracker.domain.notices import NoticeKind, Quote, Urgency
@@ -62,6 +63,7 @@ class OwedNotice:
     due_by: datetime | None = None  # when the piece is promised by
     root: str | None = None  # what may owe others the same
     incident: Storm | None = None  # what it is told with
+    coarse: bool = False  # its reader has the number alone: nothing finer than that shows may be said
 
     @property
     def piece(self) -> str:
@@ -137,6 +139,8 @@ def _verdict(tx: Transaction, row: OwedRow, now: datetime) -> str:
         return "expired"
     if row.incident is not None and tx.storms.named([row.incident])[row.incident].decision is Decision.STOPPED:
         return "stopped"
+    if row.notice.kind is NoticeKind.CONFIRM_CONTACT:
+        return "stands" if tx.follows.waits(row.person) else "overtaken"
     standing = tx.timelines.standing(row.piece)
     if standing is None:
         return "overtaken"
@@ -177,14 +181,16 @@ def _owed(tx: Transaction, rows: Sequence[OwedRow]) -> list[OwedNotice]:
     ids = {row.piece for row in rows}
     pieces, people, firsts = tx.booked.pieces(ids), tx.booked.consignees(ids), tx.owed.firsts(ids)
     storms = tx.storms.named({row.incident for row in rows if row.incident is not None})
+    beside = tx.follows.addressees({row.person for row in rows if row.person != people[row.piece][0].id})
     places = tx.network.facilities()
     return [
         _notice(
             row,
             *pieces[row.piece],
-            people[row.piece][0],
+            beside.get(row.person, people[row.piece][0]),
             places,
             storms.get(row.incident or ""),
+            beside=row.person in beside,
             first=firsts[row.piece, row.notice.kind.value] == row.seq,
         )
         for row in rows
@@ -199,9 +205,16 @@ def _notice(
     places: Mapping[str, Facility],
     storm: Storm | None,
     *,
+    beside: bool,
     first: bool,
 ) -> OwedNotice:
+    origin = places.get(piece.origin) or Facility(piece.origin)
     destination = places.get(piece.destination) or Facility(piece.destination)
+    window, before = row.notice.window, row.notice.before
+    if beside:
+        origin, destination = ends_for_all(piece.kind, origin, destination)
+        window = window_for_all(piece.kind, window) if window is not None else None
+        before = window_for_all(piece.kind, before) if before is not None else None
     quotes = row.notice.quotes
     said = quotes.why.values.values() if quotes is not None else ()
     rooted = [storm.name] if storm is not None else []
@@ -216,13 +229,13 @@ def _notice(
         seq=row.seq,
         first_time=first,
         piece_kind=piece.kind,
-        origin=places.get(piece.origin) or Facility(piece.origin),
+        origin=origin,
         destination=destination,
         why=row.notice.why,
-        window=row.notice.window,
+        window=window,
         departure=row.notice.departure,
         withdraws=row.notice.withdraws,
-        before=row.notice.before,
+        before=before,
         quotes=row.notice.quotes,
         places={code: places[code] for code in named if code in places},
         owed_at=row.owed_at,
@@ -233,5 +246,6 @@ def _notice(
         evidence=tuple(map(str, row.notice.evidence)),
         due_by=piece.promise.due_by,
         root=row.notice.root,
-        incident=storm,
+        incident=storm if not beside else None,
+        coarse=beside,
     )

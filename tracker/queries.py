@@ -510,7 +510,7 @@ def _storm(tx: Transaction, standing: Standing, now: datetime) -> Storm | None:
 
 
 def _notices(tx: Transaction, id: int) -> tuple[ToldNotice, ...]:
-    owed = tx.owed.about(id)
+    owed = tx.owed.news_of(id)
     return tuple(ToldNotice(row.notice.kind.value, row.cause, row.owed_at, row.outcome) for row in owed)
 
 

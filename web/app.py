@@ -23,6 +23,7 @@ from web.leave import Preferences, leave_pages
 from web.limits import Lookups
 from web.live import LiveUpdates
 from web.manage import Asks, manage_pages
+from web.notify_me import Followers, notify_me_pages
 from web.pages import Fragments
 from web.phone import phone
 from web.problems import answer_errors, problem_pages
@@ -75,6 +76,7 @@ def create_app(
     endpoints: Endpoints | None = None,
     recipients: Recipients | None = None,
     push: Push | None = None,
+    followers: Followers | None = None,
     asks: Asks | None = None,
     staff: StaffServices | None = None,
     desk: DeskServices | None = None,
@@ -94,7 +96,7 @@ def create_app(
     see more of it, with `push` on their device, and with `asks` ask for something; with `staff` its members sign in and
     work, with `desk` on cases too. With `demo` there are also `/demo` and, with `letters`, its mailbox, and every page
     says that all is invented.
-    `ways`: the channels by which people are told here.
+    `ways`: the channels by which people are told here. With `followers` whoever has a number may ask to be told too.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_AT_MOST
@@ -103,7 +105,9 @@ def create_app(
     app.extensions[LIVE] = live
     lookups = Lookups(settings.lookups_per_minute)
     fragments = Fragments(app.jinja_env)
-    app.register_blueprint(track_pages(queries, live, lookups, fragments, recipients, asks is not None))
+    app.register_blueprint(
+        track_pages(queries, live, lookups, fragments, recipients, asks is not None, followers is not None)
+    )
     app.register_blueprint(api(queries, bookings, lookups))
     app.register_blueprint(embed(queries, lookups, settings.embedded_by))
     app.register_blueprint(problem_pages())
@@ -122,6 +126,9 @@ def create_app(
             app.register_blueprint(push_pages(recipients, push.subscriptions, clock))
         if asks is not None:
             app.register_blueprint(manage_pages(queries, recipients, asks, lookups))
+    if followers is not None:
+        asking = Lookups(settings.wrong_passwords_per_minute)
+        app.register_blueprint(notify_me_pages(queries, followers, lookups, asking))
     if endpoints is not None:
         app.register_blueprint(webhooks(endpoints, bookings))
     if feedback is not None:

@@ -53,8 +53,10 @@ def track_pages(
     fragments: Fragments,
     recipients: Recipients | None = None,
     manageable: bool = False,
+    followable: bool = False,
 ) -> Blueprint:
-    """With `recipients` there is more to see for those whose piece it is; `manageable`: and something to ask for."""
+    """With `recipients` there is more to see for those whose piece it is; `manageable`: and something to ask for.
+    `followable`: whoever has a number may ask to be told."""
     pages = Blueprint("track", __name__)
 
     @pages.get("/")
@@ -114,6 +116,7 @@ def track_pages(
         facts = _facts(card, words, grant.form if grant is not None else Form.PUBLIC)
         if recipients is not None:
             facts |= {"viewer": viewer(recipients, grant, card, words), "provable": True, "manageable": manageable}
+        facts |= {"followable": followable, "journey": card.journey}
         return render_template("track.html", **facts, others=others, watched=watched)
 
     @pages.get("/t/<number>/events")

@@ -35,6 +35,8 @@ TOLD: dict[NoticeKind, str] = {
     NoticeKind.RETURNING: sentence("That it goes back"),
     NoticeKind.RETURNED: sentence("That it is back"),
     NoticeKind.CORRECTION: sentence("That we told you something wrong"),
+    NoticeKind.APOLOGY: sentence("That we are sorry for what went wrong"),
+    NoticeKind.CONFIRM_CONTACT: sentence("Whether you want to hear of it"),
 }
 
 TAKERS = {

@@ -103,6 +103,8 @@ def hold(notice: OwedNotice, way: Way, now: datetime, *, waited: bool = False) -
     pause = way.wishes.paused_until
     if pause is not None and pause > now and NOTICE_RULES[notice.kind].left_with is not None:
         return Hold(Held.PAUSE, hours.opens(pause, spread), "its reader asked for a pause")
+    if notice.kind is NoticeKind.CONFIRM_CONTACT:  # it answers somebody who waits for it before a page
+        return None
     opens_at = hours.opens(now, spread)
     if opens_at == now or (notice.urgency is Urgency.NOW and _too_late(notice, opens_at)):
         return None

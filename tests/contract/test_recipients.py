@@ -14,7 +14,10 @@ from tracker.desk import Desk
 from tracker.domain.asks import Ask, Outcome
 from tracker.domain.decisions import Answer
 from tracker.domain.errors import DecisionError
+from tracker.domain.follows import groups
+from tracker.domain.notices import NoticeKind
 from tracker.domain.staff import Role, Staff
+from tracker.follows import ONCE_IN, Followers
 from tracker.recipients import Grant, Recipients, TooManyTriesError
 from tracker.store.engine import open_engine, sqlite_url
 from tracker.store.migrations import migrate
@@ -76,6 +79,29 @@ def test_of_many_who_guess_at_once_no_more_than_five_are_heard(recipients: Recip
     with ThreadPoolExecutor(4) as pool:
         heard = list(pool.map(guess, range(16)))
     assert 1 <= sum(heard) <= 5 + 3  # those at work at the same instant may not see each other's try
+
+
+def test_an_address_given_by_many_at_once_is_asked_once(world: World, ada: Grant) -> None:
+    followers = Followers(world.store, world.clock, key=KEY)
+    others = [world.books(consignee=ADA).numbers[0] for _ in range(4)]
+
+    def give(n: int) -> None:
+        followers.ask(others[n % 4], 1, "eve@example.org", groups(), language="en")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(give, range(12)))
+    questions = [one for one in world.outbox.unplanned() if one.kind is NoticeKind.CONFIRM_CONTACT]
+    assert len(questions) == 1
+    token = followers.link(questions[0].recipient.person) or ""
+    confirmed = followers.confirm(token, [(number, 1) for number in others[:2]]) or []
+    assert sorted(one.confirmed for one in confirmed) == [False, False, True, True]
+    with world.store.reading() as tx:
+        (hears,) = tx.follows.followers([tx.booked.journey(others[0], 1)]).values()
+        assert [one.kinds for one in hears] == [frozenset(groups())]
+    assert [one.number for one in followers.decline(token) or [] if not one.confirmed] == []
+    world.clock.instant += ONCE_IN
+    followers.ask(others[3], 1, "grace@example.org", groups(), language="en")
+    assert len(followers.asked(token) or []) == 2
 
 
 def test_of_many_who_ask_and_answer_at_once_one_is_taken(world: World, recipients: Recipients, ada: Grant) -> None:

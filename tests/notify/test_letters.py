@@ -15,6 +15,8 @@ from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
 from notify.texts import write
 from tests.notify.world import ADA, AT, XIAOMING, owed
+from tracker.domain.follows import groups, told_to_followers
+from tracker.domain.network import Facility, FacilityKind
 from tracker.domain.notices import NOTICE_RULES, NoticeKind
 from tracker.domain.owed import GOES_AFTER_ALL
 from tracker.domain.why import because
@@ -295,3 +297,19 @@ def test_a_hostile_name_is_a_name_in_a_joined_letter_too(name):
     assert sorted(hostile.keys()) == sorted(HEADERS)
     assert Visible(html(hostile)).elements == Visible(html(plain)).elements
     assert hostile["Subject"] == "2 messages about LS 1234 5678 5 NL"
+
+
+# --- To who has the number alone ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tag", languages())
+@pytest.mark.parametrize("kind", [kind for kind in NoticeKind if told_to_followers(kind, groups())])
+def test_who_has_the_number_alone_reads_no_reason_place_or_departure(kind, tag):
+    known = owed(kind, to=replace(ADA, name="", language=tag))
+    local = Facility("LOCAL", FacilityKind.STATION, "Asia/Shanghai", "CN")
+    seen = " ".join(shown(letter(replace(known, coarse=True, destination=local))))
+    reason = words(tag).why(known.why, known.places)
+    assert reason not in seen
+    assert not re.search(r"LH\d|Leipzig|莱比锡|Shanghai|上海|Ada", seen)
+    assert words(tag).say("Its page shows when and where, as far as its number alone may show it.") in seen
+    assert write(known, words(tag)).headline in seen

@@ -12,6 +12,7 @@ from notify.delivery import Accepted, Outcome
 from notify.owed import OwedNotice, Recipient
 from notify.store.schema import metadata
 from tracker.domain.eta import BY_ROUND
+from tracker.domain.follows import ASKED
 from tracker.domain.network import Facility, FacilityKind
 from tracker.domain.notices import NOTICE_RULES, NoticeKind, Quote
 from tracker.domain.owed import (
@@ -91,12 +92,13 @@ WHY: dict[NoticeKind, Why] = {
     K.RETURNED: because(HANDED_BACK, {"facility": "AMS", "returned_at": AT}),
     K.CORRECTION: because(NEVER_SO),
     K.APOLOGY: because(LEFT_BEHIND, {**_RUN, "facility": "LEJ", "left_at": AT, "seen_at": AT + timedelta(minutes=11)}),
+    K.CONFIRM_CONTACT: because(ASKED),
 }
 """Of each kind, a reason as the tracker gives it."""
 
 HAS_NO_WINDOW = frozenset(
     {K.DELIVERED, K.READY_FOR_PICKUP, K.PICKUP_REMINDER, K.STALLED, K.CUSTOMS_HOLD, K.PAYMENT_DUE, K.ADDRESS_PROBLEM}
-    | {K.DAMAGED, K.LOST, K.RETURNING, K.RETURNED}
+    | {K.DAMAGED, K.LOST, K.RETURNING, K.RETURNED, K.CONFIRM_CONTACT}
 )
 GOES_WITH = frozenset({K.MISSED_CONNECTION, K.LEG_CANCELLED, K.REPLANNED, K.APOLOGY})
 

@@ -58,6 +58,7 @@ def whole(house: House) -> Iterator[Flask]:
         feeds=anything,
         endpoints=anything,
         feedback=anything,
+        followers=anything,
         demo=True,
     )
     done: list[str] = []

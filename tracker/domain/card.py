@@ -276,6 +276,17 @@ def _is_last_place(card: PieceCard, place: Facility) -> bool:
 def _coarse(card: PieceCard, place: Facility) -> Facility:
     if _is_last_place(card, place):
         return Facility(LOCAL_DELIVERY, place.kind, place.zone, place.country)
+    return _city(place)
+
+
+def ends_for_all(kind: PieceKind, origin: Facility, destination: Facility) -> tuple[Facility, Facility]:
+    """From where to where, as far as a number alone shows it."""
+    if kind is PieceKind.PARCEL and destination.kind not in THROUGH_PLACES:
+        destination = Facility(LOCAL_DELIVERY, destination.kind, destination.zone, destination.country)
+    return _city(origin), destination if destination.code == LOCAL_DELIVERY else _city(destination)
+
+
+def _city(place: Facility) -> Facility:
     names = {language: place.city(language) for language in ("en", "zh-Hans")}
     return replace(place, names=names, lat=_rounded(place.lat), lon=_rounded(place.lon))
 
@@ -353,13 +364,17 @@ def _coarse_irregularity(card: PieceCard, found: Irregularity) -> Irregularity:
 
 
 def _coarse_eta(card: PieceCard, eta: Eta) -> Eta:
-    """A parcel's window in whole half hours, so that nobody reads a minute into it."""
-    earliest, latest = eta.earliest, eta.latest
-    if card.kind is PieceKind.PARCEL:
-        half = timedelta(minutes=30)
-        earliest = earliest - (earliest - _EPOCH) % half
-        latest = latest + (_EPOCH - latest) % half
+    earliest, latest = window_for_all(card.kind, (eta.earliest, eta.latest))
     return replace(eta, earliest=earliest, latest=latest, why=_coarse_why(card, eta.why))
+
+
+def window_for_all(kind: PieceKind, window: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
+    """A window as far as a number alone shows it: a parcel's in whole half hours, so that nobody reads a minute into
+    it."""
+    if kind is not PieceKind.PARCEL:
+        return window
+    half = timedelta(minutes=30)
+    return window[0] - (window[0] - _EPOCH) % half, window[1] + (_EPOCH - window[1]) % half
 
 
 def _coarse_expectation(card: PieceCard, due: Expectation) -> Expectation:

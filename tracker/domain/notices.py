@@ -43,6 +43,7 @@ class NoticeKind(StrEnum):
     RETURNED = "returned"
     CORRECTION = "correction"
     APOLOGY = "apology"
+    CONFIRM_CONTACT = "confirm_contact"
 
 
 class Urgency(StrEnum):
@@ -128,6 +129,7 @@ NOTICE_RULES: dict[NoticeKind, NoticeRule] = {
     K.RETURNED: NoticeRule("{piece}", _DAY, _h(7 * 24), _QUIET, _ANYBODY, K.RETURNING),
     K.CORRECTION: NoticeRule("{cause}", _DAY, _h(7 * 24), _PHONE, _NOBODY),
     K.APOLOGY: NoticeRule("{piece}:{trouble}", _NOW, _h(24), _QUIET, _NOBODY),
+    K.CONFIRM_CONTACT: NoticeRule("{person}:{number}", _NOW, _h(48), ("email",), _NOBODY),
 }
 # fmt: on
 
@@ -152,7 +154,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message owed to the consignee for one reason. The same cause is never told twice to a person."""
+    """One message owed to a person for one reason. The same cause is never told twice to a person."""
 
     kind: NoticeKind
     cause: str

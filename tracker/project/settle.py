@@ -14,6 +14,7 @@ from tracker import transit
 from tracker.containers import told
 from tracker.domain.containment import Followed, follow, put_into
 from tracker.domain.errors import MistakeError, UnkeepableError
+from tracker.domain.follows import MAIL, told_to_followers
 from tracker.domain.handling import HandlingEvent
 from tracker.domain.itinerary import Itinerary, Plan
 from tracker.domain.judge import TRY_AGAIN, Stranded, judge, judge_again_at, may_be_stranded, stranded
@@ -265,6 +266,7 @@ def _owe(tx: Transaction, settled: Sequence[Settled], *, muted: bool) -> None:
     if not settled:
         return
     people = tx.booked.consignees([each.known.id for each in settled])
+    followers = tx.follows.followers([each.known.id for each in settled])
     debts = []
     for each in settled:
         consignee, channels = people[each.known.id]
@@ -272,6 +274,11 @@ def _owe(tx: Transaction, settled: Sequence[Settled], *, muted: bool) -> None:
         for notice in each.owed:
             by = tuple(name for name in notice.rule.channels if name in channels or name == ASKED_FOR_LATER)
             debts.append(Debt(notice, consignee.id, consignee.pseudonym, each.known.id, by, now, notice.ends(now)))
+            for one in followers.get(each.known.id, ()):
+                has_it = MAIL in channels and (one.email or "").casefold() == (consignee.email or "").casefold()
+                if told_to_followers(notice.kind, one.kinds) and not has_it:
+                    to_one = (one.person, one.pseudonym, each.known.id, (MAIL,), now, notice.ends(now))
+                    debts.append(Debt(notice, *to_one, beside=True))
     tx.owed.owe(debts, muted=muted)
 
 

@@ -22,6 +22,7 @@ from tracker.store.containers import Containers
 from tracker.store.device_registry import DeviceRegistry
 from tracker.store.engine import BUSY_S
 from tracker.store.fact_log import FactLog
+from tracker.store.follows import Follows
 from tracker.store.gaps import Gaps
 from tracker.store.network import KnownNetwork, NetworkTables
 from tracker.store.owed import OwedNotices
@@ -47,6 +48,7 @@ class Transaction:
         self.containers = Containers(connection)
         self.owed = OwedNotices(connection)
         self.viewers = Viewers(connection)
+        self.follows = Follows(connection)
         self.staff = StaffTables(connection)
         self.audit = AuditChain(connection)
         self.asks = AskTables(connection)

@@ -3,16 +3,16 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
 
-from tracker.domain.notices import NOTICE_RULES, Notice, Said
+from tracker.domain.notices import NOTICE_RULES, Notice, NoticeKind, Said
 from tracker.domain.storms import JOINED_WITHIN, Decision, Storm
 from tracker.store.among import WANTED, among
-from tracker.store.schema import outbox
+from tracker.store.schema import contacts, outbox
 from tracker.store.storms import STOPPED, StormTables
 
 _IDS = uuid.UUID("b7d1f9a3-63c1-5c0e-8f0b-2a9e5d64c7e2")
@@ -44,6 +44,7 @@ class Debt:
     channels: tuple[str, ...]
     owed_at: datetime
     expires_at: datetime
+    beside: bool = False  # to somebody else than its consignee: no news of its own for machines
 
     @property
     def id(self) -> str:
@@ -79,18 +80,24 @@ class OwedNotices:
             storms = {} if muted else self._storms.joined((debt.notice, debt.owed_at) for debt in new)
             owed = []
             for debt in new:
-                last[debt.piece] = last.get(debt.piece, 0) + 1
+                if not debt.beside:
+                    last[debt.piece] = last.get(debt.piece, 0) + 1
                 storm = storms.get(debt.notice.root or "")
-                owed.append(_row(debt, seq=last[debt.piece], muted=muted, storm=storm))
+                owed.append(_row(debt, seq=last.get(debt.piece, 0), muted=muted, storm=storm))
             self._connection.execute(sa.insert(outbox), owed)
         return len(new)
 
     def said(self, pieces: Collection[int]) -> dict[int, tuple[Said, ...]]:
-        """All that was ever owed of these pieces, in order."""
-        found: defaultdict[int, list[Said]] = defaultdict(list)
+        """All that was ever owed of these pieces, in order; each once, with the most that came of it for anybody."""
+        found: defaultdict[int, dict[str, Said]] = defaultdict(dict)
         for row in self._connection.execute(_SAID, {WANTED: pieces}).all() if pieces else ():
-            found[row.piece].append(Said(msgspec.json.decode(row.notice, type=Notice), row.owed_at, row.outcome))
-        return {piece: tuple(each) for piece, each in found.items()}
+            before = found[row.piece].get(row.cause)
+            if before is None:
+                said = Said(msgspec.json.decode(row.notice, type=Notice), row.owed_at, row.outcome)
+                found[row.piece][row.cause] = said
+            elif _REACHED.get(row.outcome, 0) > _REACHED.get(before.outcome, 0):
+                found[row.piece][row.cause] = replace(before, outcome=row.outcome)
+        return {piece: tuple(each.values()) for piece, each in found.items()}
 
     def superseded(self, row: OwedRow) -> bool:
         """Whether a newer notice of its strand was told, or is about to be told, to the same person of the piece."""
@@ -143,6 +150,12 @@ class OwedNotices:
         query = sa.select(outbox).where(outbox.c.piece == piece).order_by(outbox.c.owed_at, outbox.c.id)
         return [_owed(row) for row in self._connection.execute(query)]
 
+    def news_of(self, piece: int) -> list[OwedRow]:
+        """What its consignee was owed, and nobody beside."""
+        beside = sa.exists().where(contacts.c.person == outbox.c.person)
+        query = sa.select(outbox).where(outbox.c.piece == piece, ~beside).order_by(outbox.c.owed_at, outbox.c.id)
+        return [_owed(row) for row in self._connection.execute(query)]
+
     def counts(self) -> dict[str, int]:
         rows = self._connection.execute(sa.select(outbox.c.outcome, sa.func.count()).group_by(outbox.c.outcome))
         by_outcome = {row[0]: row[1] for row in rows}
@@ -181,7 +194,7 @@ def _row(debt: Debt, *, seq: int, muted: bool, storm: Storm | None) -> dict[str,
         "not_before": storm.goes_at(debt.notice, debt.owed_at) if storm is not None else goes_at,
         "expires_at": debt.expires_at,
         "planned": muted or stopped,
-        "noted": muted,
+        "noted": muted or debt.beside,
         "outcome": MUTED if muted else STOPPED if stopped else "due",
         "root": debt.notice.root,
         "incident": storm.id if storm is not None else None,
@@ -189,9 +202,10 @@ def _row(debt: Debt, *, seq: int, muted: bool, storm: Storm | None) -> dict[str,
 
 
 MUTED = "muted"
+_REACHED = {"accepted": 3, "unknown": 2, "due": 1}
 _SAID = (
-    sa.select(outbox.c.piece, outbox.c.notice, outbox.c.owed_at, outbox.c.outcome)
-    .where(among(outbox.c.piece))
+    sa.select(outbox.c.piece, outbox.c.cause, outbox.c.notice, outbox.c.owed_at, outbox.c.outcome)
+    .where(among(outbox.c.piece), outbox.c.kind != NoticeKind.CONFIRM_CONTACT.value)
     .order_by(outbox.c.owed_at, outbox.c.id)
 )
 _OWED = sa.select(outbox.c.cause, outbox.c.person).where(among(outbox.c.cause))

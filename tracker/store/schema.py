@@ -464,6 +464,31 @@ tries = Table(
     Index("tries_of", "subject", "tried_at"),
 )
 
+# Who asked to hear of a piece by its number alone. An address is found again by a keyed digest of it.
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("person", ForeignKey("people.id"), nullable=False, unique=True),
+    Column("link", Text, unique=True),
+    Column("times", Integer, nullable=False, server_default="0"),
+    Column("written_at", Instant),
+)
+
+follows = Table(
+    "follows",
+    metadata,
+    Column("piece", ForeignKey("pieces.id"), primary_key=True),
+    Column("person", ForeignKey("people.id"), primary_key=True, index=True),
+    Column("kinds", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+    sqlite_with_rowid=False,
+)
+Index("follows_waiting", follows.c.asked_at, sqlite_where=follows.c.confirmed_at.is_(None),
+      postgresql_where=follows.c.confirmed_at.is_(None))  # fmt: skip
+
 asked = Table(
     "asked",
     metadata,

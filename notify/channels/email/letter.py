@@ -13,13 +13,13 @@ from urllib.parse import quote
 from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from locales import Words, choose, languages, words
+from locales import Words, choose, languages, sentence, words
 from notify import incident
 from notify.channel import UnsayableError
 from notify.channels.email.settings import MailSettings
 from notify.owed import OwedNotice
 from notify.texts import Text, grouped, one_line, write
-from tracker.domain.notices import NOTICE_RULES
+from tracker.domain.notices import NOTICE_RULES, NoticeKind
 from tracker.domain.shipment import PieceKind
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -188,7 +188,8 @@ def _part(notice: OwedNotice, spoken: Words, settings: MailSettings, letter: Tex
     zones = {notice.destination.zone, *(place.zone for place in notice.places.values())}
     return {
         "letter": letter,
-        "bag": notice.piece_kind is PieceKind.BAG,
+        "button": spoken.say(_button(notice)),
+        "follow": spoken.say("Say yes or no here:") if _asks(notice) else spoken.say("Follow it here:"),
         "number": grouped(notice.number),
         "origin": spoken.place(notice.origin),
         "destination": spoken.place(notice.destination),
@@ -201,6 +202,16 @@ def _page(notice: OwedNotice, settings: MailSettings) -> str:
     """Where its reader sees the piece: by a link of their own, else by its number."""
     own = settings.page(notice) if settings.page is not None else None
     return own or f"{settings.pages}/t/{quote(notice.number, safe='')}"
+
+
+def _asks(notice: OwedNotice) -> bool:
+    return notice.kind is NoticeKind.CONFIRM_CONTACT
+
+
+def _button(notice: OwedNotice) -> str:
+    if _asks(notice):
+        return sentence("Yes or no")
+    return sentence("Follow your bag") if notice.piece_kind is PieceKind.BAG else sentence("Follow your parcel")
 
 
 @cache

@@ -631,6 +631,30 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     op.create_index('tries_of', 'tries', ['subject', 'tried_at'], unique=False)
+    op.create_table('contacts',
+    sa.Column('digest', sa.Text(), nullable=False),
+    sa.Column('person', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('link', sa.Text(), nullable=True),
+    sa.Column('times', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('written_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.PrimaryKeyConstraint('digest'),
+    sa.UniqueConstraint('link'),
+    sa.UniqueConstraint('person')
+    )
+    op.create_table('follows',
+    sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('person', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('kinds', sa.Text(), nullable=False),
+    sa.Column('asked_at', sa.BigInteger(), nullable=False),
+    sa.Column('confirmed_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['person'], ['people.id'], ),
+    sa.ForeignKeyConstraint(['piece'], ['pieces.id'], ),
+    sa.PrimaryKeyConstraint('piece', 'person'),
+    sqlite_with_rowid=False
+    )
+    op.create_index(op.f('ix_follows_person'), 'follows', ['person'], unique=False)
+    op.create_index('follows_waiting', 'follows', ['asked_at'], unique=False, sqlite_where=sa.text('confirmed_at IS NULL'), postgresql_where=sa.text('confirmed_at IS NULL'))
     op.create_table('asked',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('piece', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -805,6 +829,10 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_asked_piece'), table_name='asked')
     op.drop_index('asked_waiting', table_name='asked', sqlite_where=sa.text('outcome IS NULL'), postgresql_where=sa.text('outcome IS NULL'))
     op.drop_table('asked')
+    op.drop_index('follows_waiting', table_name='follows', sqlite_where=sa.text('confirmed_at IS NULL'), postgresql_where=sa.text('confirmed_at IS NULL'))
+    op.drop_index(op.f('ix_follows_person'), table_name='follows')
+    op.drop_table('follows')
+    op.drop_table('contacts')
     op.drop_index('tries_of', table_name='tries')
     op.drop_table('tries')
     op.drop_index('views_of_piece', table_name='views')
