@@ -35,6 +35,7 @@ from tracker.domain.decisions import (
     Readdress,
     Release,
     Reroute,
+    Undo,
     Withdraw,
 )
 from tracker.domain.errors import DecisionError, NotAllowedError
@@ -119,6 +120,35 @@ def test_re_routing_finds_the_way_that_arrives_first(world: World) -> None:
     decide(world, Reroute(number=number, reason=WHY, legs=(LATEST, "TR8/2026-11-22")), ANN)
     decide(world, Reroute(number=number, reason=WHY), NORA)
     assert legs(world, number)[-2:] == [ONWARD, "TR9/2026-11-22"]
+
+
+def test_a_re_route_that_is_undone_leaves_the_way_and_the_room_as_they_were(world: World) -> None:
+    number = at_denver(world)
+    key = decide(world, Reroute(number=number, reason=WHY, legs=(LATEST, "TR8/2026-11-22")), ANN)
+    decide(world, Undo(number=number, decided=key, reason=WHY), ANN)
+    assert legs(world, number)[-2:] == [ONWARD, "TR9/2026-11-22"]
+    with world.store.reading() as tx:
+        assert tx.network.load_of(LATEST) == []
+        assert [row[1] for row in tx.network.load_of(ONWARD)] == [number]
+    assert rebuild(world.store, world.clock) == {}
+
+
+def test_only_who_decided_undoes_it_once_and_for_ten_seconds(world: World) -> None:
+    number = at_denver(world)
+    key = decide(world, Expedite(number=number, reason=WHY), ANN)
+    for decided, by, says in (
+        (key, BOB, "no decision of yours"),
+        (EventKey("desk:ann", "none"), ANN, "no decision of yours"),
+    ):
+        with pytest.raises(DecisionError, match=says):
+            decide(world, Undo(number=number, decided=decided, reason=WHY), by)
+    decide(world, Undo(number=number, decided=key, reason=WHY), ANN)
+    with pytest.raises(DecisionError, match="undone already"):
+        decide(world, Undo(number=number, decided=key, reason=WHY), ANN, key="again")
+    late = decide(world, Hold(number=number, reason=WHY), ANN)
+    world.clock.instant += timedelta(seconds=10)
+    with pytest.raises(DecisionError, match="within 10 seconds"):
+        decide(world, Undo(number=number, decided=late, reason=WHY), ANN)
 
 
 @pytest.mark.parametrize(
