@@ -1,12 +1,16 @@
 """A cause that many share: who is held up by it hears of it once, of all their pieces, and support has a word first."""
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from lastscan.cli import lastscan
 from locales import words
 from notify.channel import Message
 from notify.delivery import Outcome
@@ -16,7 +20,7 @@ from notify.preferences import Preferences
 from notify.store.deliveries import DeliveryStore
 from tests.notify.world import Provider
 from tests.tracker.test_closing import AROUND, MANAGER, closes
-from tests.tracker.world import ADA, DEPARTURES, FEEDER, ONWARD, World, at
+from tests.tracker.world import ADA, DEPARTURES, FEEDER, ONWARD, World, at, new_database
 from tracker.domain.booking import BookedPiece
 from tracker.domain.errors import DecisionError, NotAllowedError
 from tracker.domain.handling import Kind
@@ -155,6 +159,42 @@ def test_what_support_stops_is_told_to_nobody_now_or_later(bags_in_seattle: Worl
     assert rebuild(world.store, world.clock) == {}
 
 
+def test_that_a_piece_lies_at_a_silent_place_is_told_when_the_place_speaks_again(bags_in_seattle: World) -> None:
+    world = bags_in_seattle
+    for n in range(24):
+        world.scans(f"other-{n}", Kind.SORT, "den", at(2) + timedelta(minutes=5 * n))
+    world.fold()
+    world.clock.instant = at(8.5)  # the bags came in at seven, by plan; nobody there has scanned since four
+    owes(world, "facility:DEN", NoticeKind.STALLED)
+    assert NoticeKind.STALLED not in {notice.kind for notice in due(world)}
+    (found,) = [each for each in counted(world) if each.storm.root == "facility:DEN"]
+    assert found.waiting == 1
+    waits(world, 600)
+    assert NoticeKind.STALLED not in {notice.kind for notice in due(world)}
+    world.scans("again", Kind.SORT, "den", world.clock.now())
+    waits(world, 600)
+    assert NoticeKind.STALLED in {notice.kind for notice in due(world)}
+
+
+def test_support_decides_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    world = World(new_database(tmp_path / "lastscan.db")).with_network()
+    world.books_bag(BAGS[0])
+    owes(world, "facility:DEN", NoticeKind.LEG_CANCELLED)
+    (found,) = counted(world)
+    world.close()
+
+    def call(*words: str) -> str:
+        told = CliRunner().invoke(lastscan, ["incidents", *words, "--home", str(tmp_path)], catch_exceptions=False)
+        assert told.exit_code == 0, told.output
+        return told.stdout
+
+    assert json.loads(call("notices", "--json")) == []  # by the clock on the wall it is over
+    assert "1 wait" in call("edit", found.storm.id, "--text", "en=Water in the hub.", "--by", "sue")
+    assert "released by sue" in call("release", found.storm.id, "--by", "sue")
+    assert "1 stopped, stopped by sue" in call("stop", found.storm.id, "--reason", "dry", "--by", "sue")
+
+
 def due(world: World) -> list[OwedNotice]:
     return world.outbox.unplanned(1000, by=world.clock.now())
 
@@ -215,7 +255,7 @@ def support(world: World) -> Storms:
 
 
 def cause_of(n: int, kind: NoticeKind) -> str:
-    return cause(kind, piece=f"X{n}/1", departure=f"D{n}", number=n)
+    return cause(kind, piece=f"X{n}/1", departure=f"D{n}", number=n, facility="DEN")
 
 
 def owes(world: World, root: str, kind: NoticeKind, *, causes: int = 1, first: int = 0) -> None:
