@@ -43,10 +43,11 @@ def check_journal(unit: Unit) -> None:
         raise BrokenError("I8", f"{waiting} scans wait on {unit.dev}")
 
 
-def next_due(ask: Ask) -> tuple[datetime | None, datetime | None]:
-    """When a delivery is next due, by real time; and the hour of business until which one is held. None: no such."""
-    (due, held) = ask("SELECT min(max(due_at, coalesce(lease_until, 0))), min(not_before) FROM deliveries")[0]
-    return due and _instant(due), held and _instant(held)
+def waits(ask: Ask, *, real: datetime, business: datetime, speed: int) -> list[timedelta]:
+    """For how long, by real time, each open delivery is not due yet, leased, or held for an hour of business."""
+    until = "max(due_at, coalesce(lease_until, 0))"
+    rows = ask(f"SELECT {until}, not_before FROM deliveries WHERE due_at IS NOT NULL OR not_before IS NOT NULL")  # noqa: S608
+    return [(_instant(held) - business) / speed if held is not None else _instant(due) - real for due, held in rows]
 
 
 def check_outboxes(ask: Ask, now: datetime) -> None:

@@ -379,12 +379,11 @@ class World:
         self.trackers[0].finish()
         for _ in range(1000):
             self.notifiers[0].finish()
-            due, held = proofs.next_due(ask)
-            waits = [due - self.clock.real()] if due is not None else []
-            waits += [(held - self.clock.now()) / SPEED] if held is not None else []
+            waits = proofs.waits(ask, real=self.clock.real(), business=self.clock.now(), speed=SPEED)
             if not waits or min(waits) > LONGEST_WAIT:
                 break
-            self.time.now += max(1.0, min(waits).total_seconds() + 0.001)  # what is due may wait for what another holds
+            ahead = [wait for wait in waits if wait > timedelta(0)]  # what is due by now waits for what another holds
+            self.time.now += max(1.0, min(ahead, default=timedelta(0)).total_seconds() + 0.001)
             self.trackers[0].finish()
         self._look()
         proofs.check_outboxes(ask, self.clock.now())

@@ -220,7 +220,13 @@ _FORGET_MUTED = sa.delete(outbox).where(among(outbox.c.cause), outbox.c.outcome 
 _UNPLANNED = (
     sa.select(outbox).where(~outbox.c.planned).order_by(outbox.c.not_before, outbox.c.id).limit(sa.bindparam("most"))
 )
-_UNPLANNED_BY = _UNPLANNED.where(outbox.c.not_before <= sa.bindparam("by", type_=outbox.c.not_before.type))
+# What goes at once goes at once, even where it was owed by a clock that has been set back since.
+_UNPLANNED_BY = _UNPLANNED.where(
+    sa.or_(
+        outbox.c.not_before <= sa.bindparam("by", type_=outbox.c.not_before.type),
+        outbox.c.not_before <= outbox.c.owed_at,
+    )
+)
 _BY_ID = sa.select(outbox).where(among(outbox.c.id)).order_by(outbox.c.not_before, outbox.c.id)
 _WITH_THEM = sa.select(outbox.c.id).where(
     among(outbox.c.incident),
