@@ -89,7 +89,7 @@ def test_a_first_day_with_the_keyboard_alone(window: Open, house: StaffHouse, sc
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", level=1)).to_have_text("My account")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Cases")
         page.get_by_role("button", name="Sign out").press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
         page.get_by_label("Name").press_sequentially(user)
@@ -99,7 +99,7 @@ def test_a_first_day_with_the_keyboard_alone(window: Open, house: StaffHouse, sc
         expect(page.get_by_role("alert").first).to_contain_text("That does not fit")
         page.get_by_label("Password").press_sequentially(PASSWORD)
         page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", level=1)).to_have_text("My account")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Cases")
 
 
 def test_a_passkey_is_added_and_then_opens_the_account(window: Open) -> None:
@@ -115,7 +115,8 @@ def test_a_passkey_is_added_and_then_opens_the_account(window: Open) -> None:
         expect(page.locator("strong", has_text="My laptop")).to_be_visible()
         page.get_by_role("button", name="Sign out").first.click()
         page.get_by_role("button", name="Sign in with a passkey").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("My account")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Cases")
+        page.goto("/staff/me")
         expect(page.locator(".chip", has_text="passkey")).to_be_visible()
         page.get_by_role("button", name="Remove My laptop").click()
         page.get_by_role("button", name="Sign out").first.click()
