@@ -8,6 +8,7 @@ from typing import Protocol
 
 from flask import Blueprint, abort, render_template, request
 
+from locales import sentence
 from tracker.domain.card import PieceCard
 from tracker.domain.follows import Follow, groups
 from tracker.domain.notices import NoticeKind
@@ -20,6 +21,9 @@ from web.sources import Queries
 from web.track import LONGEST, charge
 
 LINK_LONGEST = 64
+
+WORDS = {**TOLD, NoticeKind.BOOKED: sentence("It was handed in")}
+"""What may be asked for, in words: of what is left with a booking, only this is told by number alone."""
 
 
 class Followers(Protocol):
@@ -76,7 +80,7 @@ def notify_me_pages(queries: Queries, followers: Followers, lookups: Lookups, as
 
     def _form(card: PieceCard, *, wrong: str = "", chosen: Collection[NoticeKind] | None = None) -> str:
         ticked = groups() if chosen is None else chosen
-        kinds = [(kind.value, TOLD[kind], kind in ticked) for kind in groups()]
+        kinds = [(kind.value, WORDS[kind], kind in ticked) for kind in groups()]
         return render_template("notify_me.html", done=False, wrong=wrong, kinds=kinds, **_names(card))
 
     def _answered(found: list[Follow] | None, *, said: str = "") -> tuple[str, int]:
