@@ -54,7 +54,13 @@ def booking_of(number: str) -> BookingRequest:
         destination="BOS",
         ready_at=DAWN,
         shipper=Party("Shipper"),
-        consignee=Party("Consignee", email=email_of(number), language="zh-Hans" if bag else "en"),
+        # By day in Dubai, so that messages leave amid the faults; the passenger sleeps in New York.
+        consignee=Party(
+            "Consignee",
+            email=email_of(number),
+            language="zh-Hans" if bag else "en",
+            zone="America/New_York" if bag else "Asia/Dubai",
+        ),
         pieces=(BookedPiece(PieceKind.BAG if bag else PieceKind.PARCEL, number),),
         legs=(FEEDER, ONWARD),
     )

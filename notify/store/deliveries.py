@@ -84,7 +84,7 @@ class DeliveryStore:
         been sent. Of one thread only the oldest that is due: those after it have their turn when it has come to
         something. The same of what was held for one address: `join` gives the caller the others of its letter.
         """
-        asked = {"channel": channel, "now": now}
+        asked = {"channel": channel, "now": now, "impossible": now + 2 * LEASE}
         with self._reading.connect() as tx:  # so that nobody waits for a lock only to find nothing
             lane = lane_of(tx, channel)
             if limit < 1 or lane.rests(now) or tx.execute(_ANY_FREE, asked).first() is None:
@@ -442,7 +442,11 @@ def _free(*kind: sa.ColumnElement[bool]) -> sa.Select[Any]:
 _IS_FREE = sa.and_(
     deliveries.c.channel == _ITS_CHANNEL,
     deliveries.c.due_at <= _NOW,
-    sa.or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until < _NOW),
+    sa.or_(
+        deliveries.c.lease_until.is_(None),
+        deliveries.c.lease_until < _NOW,
+        deliveries.c.lease_until > sa.bindparam("impossible", type_=deliveries.c.lease_until.type),
+    ),
 )
 _ANY_FREE = sa.select(deliveries.c.id).where(_IS_FREE).limit(1)
 _FREE, _FREE_ALONE = _free(), _free(~deliveries.c.shared)
@@ -554,7 +558,8 @@ def _claimed(row: _Row, now: datetime) -> Delivery:
 
 
 def _is_held(row: Delivery, now: datetime) -> bool:
-    return row.lease_until is not None and row.lease_until >= now
+    """A lease that ends further ahead than any is long was taken by a clock that has been set back since."""
+    return row.lease_until is not None and now <= row.lease_until <= now + 2 * LEASE
 
 
 def _supersede(tx: sa.Connection, overtaken: Sequence[Delivery], now: datetime) -> None:
