@@ -93,6 +93,7 @@ NOTICES: dict[str, str] = {
     NoticeKind.RETURNED: sentence("Back with its sender"),
     NoticeKind.CORRECTION: sentence("Correction"),
     NoticeKind.APOLOGY: sentence("Apology"),
+    NoticeKind.CONFIRM_CONTACT: sentence("Asked whether to write there"),
 }
 
 FATES: dict[str, str] = {
